@@ -1,0 +1,86 @@
+# Countersign.  `make help` lists what there is; README.md says why.
+#
+# Variants build side by side: plain (what runs), asan (address and undefined
+# sanitizers, for the unit tests), fault (kill points, for the crash tests).
+# Each program is one file of cgi-bin/ over build/VARIANT/libcountersign.a, from
+# which the linker takes only the members that the program names.
+
+CC      ?= gcc
+VARIANT ?= plain
+B       := build/$(VARIANT)
+
+PACKAGES := libcurl openssl sqlite3 jansson cjose expat zlib
+CPPFLAGS += -Ilib -I$(B)/gen -D_GNU_SOURCE
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+HARDEN   := -fstack-protector-strong -fstack-clash-protection -fPIE
+LINK     := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed
+CFLAGS   ?= -O2 -g
+ALL_CFLAGS = -std=c17 $(WARN) $(HARDEN) -ffunction-sections -fdata-sections -pthread -MMD -MP $(CFLAGS)
+
+ifeq ($(VARIANT),asan)
+CFLAGS   := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else
+CPPFLAGS += -D_FORTIFY_SOURCE=2
+endif
+ifeq ($(VARIANT),fault)
+CPPFLAGS += -DCOUNTERSIGN_FAULTS
+endif
+
+# Asked of pkg-config only where something is compiled, so that `make help` and
+# the set-up work before the packages are there.
+PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
+PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES)) -lfcgi -lm
+
+LIB_SRC   := $(sort $(wildcard lib/*/*.c))
+PROG_SRC  := $(sort $(wildcard cgi-bin/*.c))
+CMD_SRC   := $(sort $(wildcard bin/*.c))
+UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_HELP := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
+SQL_SRC   := $(sort $(wildcard sql/*.sql))
+
+LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
+PROGRAMS  := $(PROG_SRC:%.c=$(B)/%)
+COMMAND   := $(if $(CMD_SRC),$(B)/bin/countersign)
+UNITS     := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+ARCHIVE   := $(B)/libcountersign.a
+
+.PHONY: all build units help run start stop test clean format tidy setup
+.DELETE_ON_ERROR:
+
+all: build
+
+build: $(PROGRAMS) $(COMMAND)
+units: $(UNITS)
+
+$(ARCHIVE): $(LIB_OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+# The statements of sql/ become one C file, so that the programs carry them and
+# nothing is composed at run time.
+$(B)/gen/sql.inc: $(SQL_SRC) bin/sql-to-c.sh
+	@mkdir -p $(@D)
+	@sh bin/sql-to-c.sh $(SQL_SRC) > $@
+
+$(B)/lib/store/%.o: $(B)/gen/sql.inc
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -c $< -o $@
+
+$(B)/cgi-bin/%: $(B)/cgi-bin/%.o $(ARCHIVE)
+	$(CC) $(ALL_CFLAGS) $(LINK) $< $(ARCHIVE) $(PKG_LIBS) -o $@
+
+$(B)/bin/countersign: $(CMD_SRC:%.c=$(B)/%.o) $(ARCHIVE)
+	$(CC) $(ALL_CFLAGS) $(LINK) $(filter %.o,$^) $(ARCHIVE) $(PKG_LIBS) -o $@
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LINK) $(filter %.o,$^) $(ARCHIVE) $(PKG_LIBS) -lcmocka -o $@
+
+-include $(LIB_OBJ:.o=.d) $(PROG_SRC:%.c=$(B)/%.d) $(CMD_SRC:%.c=$(B)/%.d)
+-include $(UNIT_SRC:%.c=$(B)/%.d) $(UNIT_HELP:%.c=$(B)/%.d)
+.SECONDARY:
+
+clean:
+	rm -rf build
