@@ -8,7 +8,7 @@
 #define COUNTERSIGN_BASE_ERR_H
 
 #define WARN_UNUSED __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum err {
