@@ -46,7 +46,7 @@ const char *kind_name(enum kind kind); /* the file name above */
 #define KEY_SIZE 32
 #define KEY_ID_SIZE 4
 
-struct keyring; /* opaque: the rings a program opened; immutable, shared by threads */
+struct keyring; /* opaque: the rings a program opened; shared by threads */
 
 /*
  * Open the rings whose bits are set.  Each is DIR/<name>.ring.  A missing or
@@ -61,7 +61,13 @@ bool keyring_has(const struct keyring *ring, enum kind kind);
 /* The key that seals now. ERR_CONFIG when the ring is not open. Borrowed. */
 WARN_UNUSED enum err keyring_current(const struct keyring *ring, enum kind kind, uint32_t *key_id,
                                      const uint8_t **key);
-/* The key of that id, if its cut-off is not past at now. ERR_FORGED otherwise. */
+/* See whether files changed, at most every half minute.  For who only seals; cheap. */
+void keyring_refresh(const struct keyring *ring, msec now);
+/*
+ * The key of that id, if its cut-off is not past at now.  ERR_FORGED otherwise;
+ * ERR_CONFIG when the ring is not open.  An id that is not known has the file
+ * looked at once more, so that rotating needs no restart.  Borrowed.
+ */
 WARN_UNUSED enum err keyring_find(const struct keyring *ring, enum kind kind, uint32_t key_id,
                                   msec now, const uint8_t **key);
 
@@ -69,6 +75,7 @@ WARN_UNUSED enum err keyring_find(const struct keyring *ring, enum kind kind, ui
  * Make DIR/<name>.ring for each kind that has none (add = false), or put a new
  * key in front of each ring and give the former ones a cut-off at now + keep
  * (add = true).  Written beside and renamed, so a reader never sees half a file.
+ * *made: KIND_BITs of the rings written.  A missing directory is made (0700).
  */
 WARN_UNUSED enum err keyring_generate(const char *dir, unsigned kinds, bool add, msec now,
                                       msec keep, unsigned *made);
