@@ -75,6 +75,12 @@ int http_retry_after(const struct http_response *response);
 /* ERR_OK when url is one http_call would accept (scheme, host, no userinfo, no fragment). */
 WARN_UNUSED enum err http_url_allowed(const struct http *http, const char *url);
 
+/*
+ * The Host header that http_call sends for url: the host in lower case, with the
+ * port where it is not the scheme's own.  For signers, which cover it.
+ */
+WARN_UNUSED enum err http_host_header(const char *url, char *out, size_t size);
+
 /* Same scheme, host and port. NULL equals nothing. */
 bool http_same_origin(const char *a, const char *b);
 
