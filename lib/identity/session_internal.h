@@ -1,0 +1,18 @@
+/* Shared by the files of session; not for others. */
+#ifndef COUNTERSIGN_IDENTITY_SESSION_INTERNAL_H
+#define COUNTERSIGN_IDENTITY_SESSION_INTERNAL_H
+
+#include "identity/session.h"
+
+#define SESSION_PAYLOAD_MAX 4096
+
+/* The session in a row; limits may be NULL. ERR_NONE past a limit, ERR_FORGED when not ours. */
+WARN_UNUSED enum err session_from_record(const struct record *record,
+                                         const struct session_limits *limits, msec now,
+                                         struct session *out);
+
+/* When the person last signed out everywhere; 0 for never. */
+WARN_UNUSED enum err session_not_before(struct store *store, const uint8_t owner[RECORD_ID_SIZE],
+                                        msec now, msec *not_before);
+
+#endif
