@@ -204,7 +204,7 @@ test('row 35: a state-changing request needs this session\'s CSRF token, and a G
 test("row 59: another account that bears alice's e-mail, unverified, has none of her rights and rings no phone", async () => {
   for (const login of ['mallory', 'mallory2', 'mallory3']) {
     const browser = new Browser(stack);
-    const session = await browser.signIn(`${login}@evil.test`, 'mallory-pw').catch(() => browser.signIn(`${login}@evil.test`, `${login}-pw`));
+    const session = await browser.signIn(`${login}@evil.test`, 'mallory-pw');
     assert.ok(session, login);
     const mallory = new Person(browser);
     const { turn } = await mallory.ask("Reset password for user 'bob@example.test'");
@@ -233,9 +233,7 @@ test('row 13: a discovery document with another issuer starts no flow', async ()
   for (const issuer of [stack.tenant, `${stack.tenant}//`, 'http://127.0.0.1:1/', `${stack.tenant}/x`]) {
     const own = await startStack({ settings: {} });
     try {
-      const its = new Tenant(own.tenant);
-      const document = await its.json('/.well-known/openid-configuration');
-      await its.fault({ party: 'oidc', match: '/.well-known/openid-configuration', kind: 'override', status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...document, issuer: issuer.replace(stack.tenant, own.tenant) }), times: 20 });
+      await new Tenant(own.tenant).fault({ party: 'oidc', match: '/.well-known/openid-configuration', kind: 'override', set: { issuer: issuer.replace(stack.tenant, own.tenant) }, times: -1 });
       const answer = await new Browser(own).navigate('/login');
       assert.ok(answer.status >= 500, `${issuer}: ${answer.status}`);
       assert.equal(answer.headers.location, undefined);
