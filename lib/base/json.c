@@ -3,6 +3,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,35 +186,19 @@ const char *js_unknown_key(const json_t *object, const char *const *allowed)
     return NULL;
 }
 
-/* jansson's free hook is not told the size, so each block carries its own in front. */
-union block {
-    size_t size;
-    max_align_t align;
-};
-
-static void *sized_malloc(size_t size)
-{
-    if (size > SIZE_MAX - sizeof(union block)) {
-        return NULL;
-    }
-    union block *block = malloc(sizeof *block + size);
-    if (block == NULL) {
-        return NULL;
-    }
-    block->size = size;
-    return block + 1;
-}
-
+/*
+ * The block stays malloc's own: cjose frees texts that jansson allocated with
+ * plain free(), which a size in front of the block would break.
+ */
 static void wiping_free(void *pointer)
 {
     if (pointer != NULL) {
-        union block *block = (union block *)pointer - 1;
-        wipe(pointer, block->size);
-        free(block);
+        wipe(pointer, malloc_usable_size(pointer));
+        free(pointer);
     }
 }
 
 void js_wipe_on_free(void)
 {
-    json_set_alloc_funcs(sized_malloc, wiping_free);
+    json_set_alloc_funcs(malloc, wiping_free);
 }
