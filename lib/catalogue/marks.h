@@ -21,5 +21,12 @@ void mark_invocation_turn(const char *turn, uint8_t id[RECORD_ID_SIZE]);
 void mark_approval_place(const uint8_t owner[RECORD_ID_SIZE], uint8_t id[RECORD_ID_SIZE]);
 /* KIND_COUNTER: a person's denials of late. */
 void mark_denials(const uint8_t owner[RECORD_ID_SIZE], uint8_t id[RECORD_ID_SIZE]);
+/* KIND_LEASE: this act on this target is under way, or its outcome is unknown. Its payload is the
+ * invocation's public id. */
+void mark_act(const uint8_t owner[RECORD_ID_SIZE], const char *action, const char *user,
+              const char *group, uint8_t id[RECORD_ID_SIZE]);
+
+#define DENIALS_WINDOW MINUTES(15)
+#define DENIALS_LOCK 3 /* so many in the window, and no approval is asked for until it is over */
 
 #endif
