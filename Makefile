@@ -62,7 +62,7 @@ $(B)/gen/sql.inc: $(SQL_SRC) bin/sql-to-c.sh
 	@mkdir -p $(@D)
 	@sh bin/sql-to-c.sh $(SQL_SRC) > $@
 
-$(B)/lib/store/%.o: $(B)/gen/sql.inc
+$(filter $(B)/lib/store/%.o,$(LIB_OBJ)): $(B)/gen/sql.inc
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
