@@ -67,7 +67,7 @@ test('every answer of a program carries the security headers, and an error is sh
 
 test('pages, scripts and styles carry the same security headers', async () => {
   const program = await send(`${stack.url}/api/session`);
-  for (const path of ['/', '/chat', '/dashboard', '/css/app.css']) {
+  for (const path of ['/', '/chat', '/dashboard', '/css/base.css']) {
     const answer = await send(stack.url + path);
     assert.equal(answer.status, 200, path);
     for (const name of ['content-security-policy', 'x-content-type-options', 'referrer-policy', 'cross-origin-opener-policy']) {
