@@ -104,6 +104,11 @@ const struct secret *config_secret(const struct config *config, enum config_name
 
 const char *config_spelling(enum config_name name);
 
+/* Every name in the order above, for check-config and the documentation. fallback may be NULL. */
+typedef void config_each_fn(void *context, enum config_name name, const char *kind,
+                            const char *fallback, const char *meaning);
+void config_each(config_each_fn *visit, void *context);
+
 void config_free(struct config *config);
 
 #endif
