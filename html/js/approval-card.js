@@ -79,10 +79,10 @@ export class ApprovalCard {
         this.facts = el('dl', { class: 'facts' });
         this.verb = fact('Action', 'approval-verb');
         this.target = fact('Account', 'approval-target', { dir: 'ltr', translate: 'no' });
-        this.idEnd = fact('Account id ends in', 'approval-target-id', { dir: 'ltr', translate: 'no' });
-        this.status = fact('Account status', 'approval-target-status');
+        this.idEnd = fact('Id ends in', 'approval-target-id', { dir: 'ltr', translate: 'no' });
+        this.status = fact('Status', 'approval-target-status');
         this.effect = fact('Effect', 'approval-effect');
-        this.sentence = fact('Because you wrote', 'approval-sentence', { dir: 'auto' });
+        this.sentence = fact('You wrote', 'approval-sentence', { dir: 'auto' });
         this.clock = el('span', { class: 'clock', 'data-testid': 'approval-countdown', role: 'timer' });
         this.bar = el('progress', { 'aria-hidden': 'true', max: '1', value: '1' });
         this.time = el('div', { class: 'card-time' }, this.clock, this.bar);
@@ -116,11 +116,7 @@ export class ApprovalCard {
             },
             () => this.act(this.notMeButton, 'not-me'),
         );
-        this.notMeHint = el(
-            'p',
-            { class: 'card-hint', id: `${id}-not-me` },
-            '\u201cNot me\u201d stops this and signs you out everywhere.',
-        );
+        this.notMeHint = el('p', { class: 'card-hint', id: `${id}-not-me` });
         this.trouble = el('p', {
             class: 'card-trouble',
             'data-testid': 'approval-error',
@@ -138,9 +134,9 @@ export class ApprovalCard {
             el('header', { class: 'card-head' }, this.title, this.badge),
             this.next,
             this.phrase,
+            this.time,
             this.message,
             this.facts,
-            this.time,
             this.warning,
             el(
                 'div',
@@ -149,8 +145,8 @@ export class ApprovalCard {
                 this.ackButton,
                 this.cancelButton,
                 this.notMeButton,
+                this.notMeHint,
             ),
-            this.notMeHint,
             this.trouble,
         );
     }
@@ -177,7 +173,7 @@ export class ApprovalCard {
         put(this.status, label(doc.target_status, 40));
         put(this.effect, label(doc.effect));
         put(this.sentence, doc.sentence ? visible(doc.sentence) : '');
-        this.warning.hidden = view.final || doc.state === 'executing';
+        this.warning.hidden = !view.warning;
         this.setButtons(view);
         this.time.hidden = !view.countdown;
         this.tick();
@@ -208,6 +204,12 @@ export class ApprovalCard {
         this.cancelButton.hidden = !(this.loaded && view.cancel);
         this.notMeButton.hidden = !(this.loaded && view.notMe);
         this.notMeHint.hidden = this.notMeButton.hidden;
+        setText(
+            this.notMeHint,
+            view.cancel
+                ? '\u201cNot me\u201d stops this and signs you out everywhere.'
+                : '\u201cNot me\u201d signs you out everywhere.',
+        );
         if (had?.hidden) {
             /* The button went away under the keyboard's hands: stay in the card. */
             this.title.focus();

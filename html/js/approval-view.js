@@ -78,7 +78,7 @@ const STATES = {
         badge: 'Failed',
         tone: 'bad',
         title: 'It was not carried out',
-        next: 'The account was not changed by this request. Ask again if you still want it; if it fails again, tell your administrator.',
+        next: 'It was approved, but the other side refused to do it. Ask again if you still want it; if it fails again, tell your administrator.',
     },
     unknown: {
         badge: 'Outcome unknown',
@@ -119,6 +119,7 @@ const STRANGE = {
 export function viewOf(doc) {
     const state = STATES[doc.state] ?? STRANGE;
     const final = isFinal(doc.state);
+    const unanswered = !final && doc.state !== 'approved' && doc.state !== 'executing';
 
     return {
         badge: state.badge,
@@ -131,7 +132,8 @@ export function viewOf(doc) {
         cancel: Boolean(state.cancel),
         notMe: !final,
         acknowledge: Boolean(state.acknowledge && doc.acknowledged !== true),
-        countdown: !final && doc.state !== 'executing' && Number.isFinite(doc.expires_at),
+        warning: unanswered,
+        countdown: unanswered && Number.isFinite(doc.expires_at),
     };
 }
 

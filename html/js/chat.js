@@ -14,6 +14,7 @@ import { byId, clear, el, setText } from './dom.js';
 import { session, watchSession } from './session.js';
 import { announce, notice, reachable, showPerson, startShell } from './shell.js';
 import { TurnStream } from './stream.js';
+import { label } from './text.js';
 import { TurnView } from './turn-view.js';
 
 /* Past turns replayed at once, so that a long conversation does not queue dozens of requests. */
@@ -34,7 +35,7 @@ const page = {
 const transcript = byId('transcript');
 const text = byId('composer-text');
 const sendButton = byId('composer-send');
-const follow = { bottom: true };
+const follow = { bottom: true, holding: false };
 
 /* Where the reader is decides: text that comes in must not pull the page away from them. */
 function atBottom() {
@@ -46,14 +47,24 @@ function toBottom() {
 }
 
 function settle() {
+    const waiting = page.views.map((view) => view.openApproval).find(Boolean);
+
     if (follow.bottom) {
         toBottom();
+        if (waiting) {
+            /* On a low screen its title and code matter more than what stands below them. */
+            const above = transcript.getBoundingClientRect().top - waiting.element.getBoundingClientRect().top;
+
+            if (above > -8) {
+                follow.holding = true;
+                transcript.scrollTop -= above + 8;
+            }
+        }
     }
-    const waiting = page.views.some((view) => view.openApproval);
     const latest = byId('latest');
 
-    setText(latest, waiting ? 'An approval is waiting below' : 'Jump to the latest');
-    latest.hidden = atBottom();
+    setText(latest, waiting ? 'An approval is waiting' : 'Jump to the latest');
+    latest.hidden = follow.bottom || atBottom();
     document.title = waiting ? '(!) Approval needed \u00b7 Countersign' : 'Chat \u00b7 Countersign';
 }
 
@@ -72,7 +83,9 @@ function drawComposer() {
             : 'Enter sends, Shift and Enter starts a new line. What you approve on your phone is done, nothing else.',
     );
     byId('welcome').hidden = page.views.length > 0 || byId('restoring').hidden === false;
-    byId('chat-heading').textContent = page.conversation ? 'Conversation' : 'New conversation';
+    const open = page.list.find((c) => c.id === page.conversation);
+
+    setText(byId('chat-heading'), open?.title ? label(open.title, 80) : 'New conversation');
 }
 
 function dropViews() {
@@ -101,9 +114,6 @@ function addView(options) {
         onStop: () => stopTurn(view),
         onApproval: (card) => {
             page.streams.get(view)?.nudge();
-            if (card.open && follow.bottom) {
-                card.element.scrollIntoView({ block: 'nearest' });
-            }
             settle();
         },
     });
@@ -361,6 +371,7 @@ function refreshList() {
             if (session() && epoch === page.epoch) {
                 drawConversations(page.list, page.conversation, pick);
                 joinNewTurns();
+                drawComposer();
             }
         } catch {
             /* The next turn asks again. */
@@ -479,6 +490,11 @@ function start() {
         settle();
     });
     transcript.addEventListener('scroll', () => {
+        if (follow.holding) {
+            /* settle() moved it, not the reader. */
+            follow.holding = false;
+            return;
+        }
         follow.bottom = atBottom();
         byId('latest').hidden = follow.bottom;
     });

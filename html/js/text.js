@@ -21,12 +21,7 @@ const PROSE = new Set(['\n', '\t', '\u00ad', '\u200c', '\u200d', '\ufe0e', '\ufe
 function mark(character) {
     const code = character.codePointAt(0);
 
-    if (code < 0x20) {
-        return String.fromCharCode(0x2400 + code);
-    }
-    if (code === 0x7f) {
-        return '\u2421';
-    }
+    /* Not the control pictures of U+2400: many fonts lack them and would show an empty box. */
     return `\u2039U+${code.toString(16).toUpperCase().padStart(4, '0')}\u203a`;
 }
 

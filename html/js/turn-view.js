@@ -83,8 +83,9 @@ export class TurnView {
         return this.state === 'running';
     }
 
+    /* The card that waits for the person, if any. */
     get openApproval() {
-        return [...this.cards.values()].some((card) => card.open);
+        return [...this.cards.values()].find((card) => card.open);
     }
 
     stop() {
@@ -136,12 +137,18 @@ export class TurnView {
         }
         this.shown += delta.length;
         let block = this.answer.lastElementChild;
+        let shown = visible(delta);
 
         if (!block?.classList.contains('text')) {
+            /* The space between a chip or card and the text after it is the style sheet's. */
+            shown = shown.replace(/^\n+/, '');
+            if (shown === '') {
+                return;
+            }
             block = el('p', { class: 'text', 'data-testid': 'answer-text', dir: 'auto' });
             this.answer.append(block);
         }
-        block.append(visible(delta));
+        block.append(shown);
         if (this.shown > MAX_TEXT) {
             this.answer.append(el('p', { class: 'aside' }, 'The rest of this long answer is not shown.'));
         }
