@@ -255,8 +255,9 @@ static void content_type(CURL *easy, char *out, size_t size)
 
 static enum err outcome(const struct transfer *t, CURLcode code)
 {
+    /* A close in mid-header is a success to libcurl; to us an answer without its end is none. */
     if (code == CURLE_OK)
-        return ERR_OK;
+        return t->headers_done ? ERR_OK : ERR_UNKNOWN;
     if (t->err != ERR_OK)
         return t->err;
     if (t->sends == 0) {

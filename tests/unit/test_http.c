@@ -571,11 +571,12 @@ static void only_the_final_header_block_counts(void **state)
 static enum err call(struct fixture *f, const char *method)
 {
     struct http_response response;
-    enum err err = http_call(
-        f->http,
-        &(struct http_request){.method = method, .url = peer_url(f->peer, "/x"), .deadline = 2000},
-        &response);
+    char url[64]; /* of this thread */
+    enum err err;
 
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/x", peer_port(f->peer));
+    err = http_call(f->http, &(struct http_request){.method = method, .url = url, .deadline = 2000},
+                    &response);
     if (err == ERR_OK && response.status != 200)
         err = ERR_REMOTE;
     http_response_free(&response);
@@ -654,7 +655,6 @@ static void the_pool_is_bounded(void **state)
                  (struct peer_answer){.how = PEER_SEND,
                                       .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
                                       .delay_ms = 900});
-    peer_url(f->peer, "/x"); /* the threads all write the same bytes there */
     for (size_t i = 0; i < COUNT(threads); i++)
         assert_int_equal(pthread_create(&threads[i], NULL, slow_caller, f), 0);
     for (int i = 0; i < 60 && peer_requests(f->peer) < COUNT(threads); i++)
