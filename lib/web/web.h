@@ -31,8 +31,8 @@ struct app { /* what a program holds; made by program_run, shared by its threads
     struct store *store; /* NULL unless PROGRAM_STORE */
     struct http *http;   /* NULL unless PROGRAM_HTTP */
     struct session_limits limits;
-    bool one_at_a_time;  /* under mod_fcgid: one request at a time, streams close when drained */
-    void *state;         /* the program's own, set by start */
+    bool one_at_a_time; /* under mod_fcgid: one request at a time, streams close when drained */
+    void *state;        /* the program's own, set by start */
 };
 
 struct request;  /* opaque; valid during the handler */
@@ -100,7 +100,8 @@ WARN_UNUSED enum err request_json(struct request *request, const json_t **out);
 /* NULL unless NEED_SESSION or WANT_SESSION found one. */
 const struct session *request_session(const struct request *request);
 bool request_accepts(const struct request *request, const char *media_type);
-bool request_is_navigation(const struct request *request); /* Sec-Fetch-Mode, else Accept: text/html */
+bool request_is_navigation(
+    const struct request *request); /* Sec-Fetch-Mode, else Accept: text/html */
 /* PUBLIC_URL and BASE_PATH before a local path. */
 WARN_UNUSED enum err request_public_url(const struct request *request, const char *path,
                                         struct buf *out);
@@ -118,7 +119,8 @@ enum err response_redirect(struct response *response, const char *url);
 /* {"error":code,"message":message,"request_id":...}, or a page for a navigation. */
 enum err response_error(struct response *response, int status, const char *code,
                         const char *message);
-/* __Host- cookie: Path=/; Secure; HttpOnly; SameSite=Lax. max_age 0 removes it; -1: session cookie. */
+/* __Host- cookie: Path=/; Secure; HttpOnly; SameSite=Lax. max_age 0 removes it; -1: session cookie.
+ */
 void response_cookie(struct response *response, const char *name, const char *value, int max_age);
 
 /* ---- event streams (Server-Sent Events, WHATWG HTML 9.2) ---- */
