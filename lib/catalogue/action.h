@@ -29,7 +29,7 @@ struct action_param {
 
 #define ACTION_PARAMS 2
 
-struct fga_need {      /* NULL relation: the action is not offered in that profile */
+struct fga_need { /* NULL relation: the action is not offered in that profile */
     const char *relation;
     const char *object; /* fixed, or "account:{user}" / "group:{group}" with the resolved id */
 };
@@ -41,12 +41,12 @@ struct action {
     const char *title;       /* "Reset password": for the page */
     const char *description; /* for the model */
     const char *effect;      /* one sentence for the person who approves */
-    struct action_param params[ACTION_PARAMS]; /* all required; NULL name ends them */
-    struct fga_need coarse[PROFILE_COUNT];     /* step 3 */
-    struct fga_need target[PROFILE_COUNT];     /* step 4, on the user */
+    struct action_param params[ACTION_PARAMS];   /* all required; NULL name ends them */
+    struct fga_need coarse[PROFILE_COUNT];       /* step 3 */
+    struct fga_need target[PROFILE_COUNT];       /* step 4, on the user */
     struct fga_need target_group[PROFILE_COUNT]; /* step 4, on the group where there is one */
-    bool approval;           /* a person's phone is asked */
-    bool changes;            /* false: read only, or proves presence */
+    bool approval;                               /* a person's phone is asked */
+    bool changes;                                /* false: read only, or proves presence */
 };
 
 /* NULL: no such action in that group and profile. */
@@ -60,8 +60,8 @@ const char *catalogue_group_path(const char *group);
  * The strict schema: exactly the row's parameters, each a string of its kind.
  * ERR_INPUT names the first fault in why (a fixed text, never the value).
  */
-WARN_UNUSED enum err catalogue_check_arguments(const struct action *action,
-                                               const json_t *arguments, const char **why);
+WARN_UNUSED enum err catalogue_check_arguments(const struct action *action, const json_t *arguments,
+                                               const char **why);
 
 /* JSON schema of the row's arguments (for toolConfig and the docs). Caller owns. NULL: memory. */
 json_t *catalogue_schema(const struct action *action);

@@ -123,6 +123,7 @@ static enum err parse_function(const json_t *response, const struct action_event
     const char *state = js_text(function, "responseState");
 
     if (!text_equal(js_text(response, "function"), event->function) ||
+        js_text(text, "body") == NULL ||
         text_copy(out->text, sizeof out->text, js_text(text, "body")) != ERR_OK) {
         return ERR_INPUT;
     }
@@ -151,6 +152,7 @@ static enum err parse_api(const json_t *response, const struct action_event *eve
         !text_equal(js_text(response, "httpMethod"), event->http_method) || body == NULL ||
         js_int(response, "httpStatusCode", 100, 599, &status) != ERR_OK ||
         js_parse_object(body, strlen(body), EVENT_MAX, &inner) != ERR_OK ||
+        js_text(inner, "text") == NULL ||
         text_copy(out->text, sizeof out->text, js_text(inner, "text")) != ERR_OK) {
         goto done;
     }

@@ -14,15 +14,15 @@
 
 struct action_event {
     char group[65];
-    char function[65];    /* the action's name, in either form */
-    char api_path[80];    /* "" in the function form */
-    char http_method[8];  /* "" in the function form */
+    char function[65];   /* the action's name, in either form */
+    char api_path[80];   /* "" in the function form */
+    char http_method[8]; /* "" in the function form */
     char agent_id[65];
-    char session_id[101]; /* the agent's own session; never who the person is */
-    char ticket[2049];    /* sessionAttributes.ticket; "" when absent */
-    char call_id[65];     /* sessionAttributes.call_id; "" when absent */
-    char input_text[1025]; /* the person's sentence, cut; for the approval card */
-    json_t *arguments;    /* name -> string; owned */
+    char session_id[101];      /* the agent's own session; never who the person is */
+    char ticket[2049];         /* sessionAttributes.ticket; "" when absent */
+    char call_id[65];          /* sessionAttributes.call_id; "" when absent */
+    char input_text[1025];     /* the person's sentence, cut; for the approval card */
+    json_t *arguments;         /* name -> string; owned */
     json_t *prompt_attributes; /* echoed; owned, may be NULL */
 };
 
@@ -40,11 +40,11 @@ enum action_outcome {
 
 struct action_answer {
     enum action_outcome outcome;
-    char text[4096];         /* what the model is told */
-    char invocation[65];     /* sessionAttributes: public id, "" when none */
-    char state[24];          /* sessionAttributes: invocation state's name */
-    msec ask_again_at;       /* pending only; 0 otherwise */
-    msec expires_at;         /* pending approval only; 0 otherwise */
+    char text[4096];     /* what the model is told */
+    char invocation[65]; /* sessionAttributes: public id, "" when none */
+    char state[24];      /* sessionAttributes: invocation state's name */
+    msec ask_again_at;   /* pending only; 0 otherwise */
+    msec expires_at;     /* pending approval only; 0 otherwise */
 };
 
 json_t *action_answer_build(const struct action_event *event, const struct action_answer *answer);

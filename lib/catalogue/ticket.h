@@ -29,7 +29,7 @@ struct ticket {
 WARN_UNUSED enum err ticket_mint(const struct keyring *keyring, struct ticket *ticket, msec now,
                                  struct buf *out);
 /* ERR_AUTH on any doubt: form, MAC, lifetime over 120 s, not yet valid, expired, other group. */
-WARN_UNUSED enum err ticket_open(const struct keyring *keyring, const char *text,
-                                 const char *group, msec now, struct ticket *out);
+WARN_UNUSED enum err ticket_open(const struct keyring *keyring, const char *text, const char *group,
+                                 msec now, struct ticket *out);
 
 #endif

@@ -36,9 +36,9 @@ struct guard_handler {
 };
 
 /* config, store, http are borrowed; handlers must outlive the guard. */
-WARN_UNUSED enum err guard_open(const struct config *config, struct store *store,
-                                struct http *http, const struct guard_handler *handlers,
-                                size_t handler_count, struct guard **out);
+WARN_UNUSED enum err guard_open(const struct config *config, struct store *store, struct http *http,
+                                const struct guard_handler *handlers, size_t handler_count,
+                                struct guard **out);
 void guard_free(struct guard *guard);
 
 /*

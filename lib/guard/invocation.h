@@ -13,17 +13,17 @@
 
 /* X(enumerator, name on the wire, final) */
 #define INVOCATION_STATES(X)                                                                       \
-    X(INVOCATION_PROPOSED, "proposed", false)          /* written; not yet judged            */   \
-    X(INVOCATION_WAITING_CLICK, "waiting_click", false) /* a further push wants a click      */   \
-    X(INVOCATION_WAITING_PLACE, "waiting_place", false) /* another approval holds the place  */   \
-    X(INVOCATION_SENDING, "sending", false)            /* place and phrase written           */   \
-    X(INVOCATION_WAITING, "waiting", false)            /* auth_req_id saved; the person's turn */ \
-    X(INVOCATION_APPROVED, "approved", false)          /* evidence verified                  */   \
-    X(INVOCATION_EXECUTING, "executing", false)        /* consumed; the act may be under way */   \
+    X(INVOCATION_PROPOSED, "proposed", false)           /* written; not yet judged            */   \
+    X(INVOCATION_WAITING_CLICK, "waiting_click", false) /* a further push wants a click      */    \
+    X(INVOCATION_WAITING_PLACE, "waiting_place", false) /* another approval holds the place  */    \
+    X(INVOCATION_SENDING, "sending", false)             /* place and phrase written           */   \
+    X(INVOCATION_WAITING, "waiting", false)             /* auth_req_id saved; the person's turn */ \
+    X(INVOCATION_APPROVED, "approved", false)           /* evidence verified                  */   \
+    X(INVOCATION_EXECUTING, "executing", false)         /* consumed; the act may be under way */   \
     X(INVOCATION_DONE, "done", true)                                                               \
-    X(INVOCATION_FAILED, "failed", true)               /* surely not done                    */   \
-    X(INVOCATION_UNKNOWN, "unknown", true)             /* sent, no answer                    */   \
-    X(INVOCATION_DENIED, "denied", true)               /* by rights, or on the phone         */   \
+    X(INVOCATION_FAILED, "failed", true)   /* surely not done                    */                \
+    X(INVOCATION_UNKNOWN, "unknown", true) /* sent, no answer                    */                \
+    X(INVOCATION_DENIED, "denied", true)   /* by rights, or on the phone         */                \
     X(INVOCATION_EXPIRED, "expired", true)                                                         \
     X(INVOCATION_CANCELLED, "cancelled", true)
 
@@ -52,12 +52,12 @@ struct invocation {
     char action[65];
     char call_id[65];
     json_t *arguments;
-    char sentence[1025]; /* the person's sentence that triggered it */
-    struct okta_user user;   /* resolved target; id "" before step 4 */
+    char sentence[1025];   /* the person's sentence that triggered it */
+    struct okta_user user; /* resolved target; id "" before step 4 */
     struct okta_group target_group;
     char digest[65]; /* hex SHA-256 over all that the approval covers; "" before step 5 */
     char phrase[PHRASE_SIZE];
-    char auth_req_id[1025]; /* "" until the provider's answer is saved */
+    char auth_req_id[1025];        /* "" until the provider's answer is saved */
     json_t *authorization_details; /* as sent; NULL: none */
     msec created_at, updated_at;
     msec requested_at; /* when the CIBA request was sent */
@@ -69,12 +69,28 @@ struct invocation {
     bool polling;      /* a poll is under way until lease_until */
     bool acknowledged; /* the person has read an unknown outcome */
     bool told;         /* a final outcome was given to the agent */
+    bool consumed;     /* it was taken for execution: its outcome belongs in the audit log */
     char reason[64];   /* fixed code of why it ended: "denied_on_phone", "target_changed" ... */
     char result[2048]; /* the answer to the agent, free of secrets */
     uint64_t version;
     msec due_at;
 };
 void invocation_free(struct invocation *invocation);
+
+/*
+ * Take the state's edge and set the reason (may be ""), in memory only; the
+ * caller saves.  ERR_DENIED when there is no such edge: nothing was changed.
+ */
+WARN_UNUSED enum err invocation_move(struct invocation *invocation, enum invocation_state to,
+                                     const char *reason);
+
+/*
+ * The provider's request outlives its own expiry by a poll and the act's checks:
+ * the record's deadline is this much later than what the page counts down to.
+ */
+#define APPROVAL_GRACE SECONDS(15)
+/* When the person can no longer decide; 0 before the request was sent. */
+msec invocation_expires_at(const struct invocation *invocation);
 
 /* Public id from owner, turn and call id (RFC-free: a labelled hash). */
 void invocation_id(const uint8_t owner[RECORD_ID_SIZE], const char *turn, const char *call_id,
