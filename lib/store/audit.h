@@ -34,9 +34,9 @@ WARN_UNUSED enum err audit_each(struct store *store, int64_t from, audit_row_fn 
 
 struct audit_report {
     int64_t entries;
-    int64_t bad_seq;    /* first entry that does not verify; 0 when all do */
-    char reason[96];    /* "" when all do */
-    char head[65];      /* MAC of the last entry, hex */
+    int64_t bad_seq; /* first entry that does not verify; 0 when all do */
+    char reason[96]; /* "" when all do */
+    char head[65];   /* MAC of the last entry, hex */
 };
 /*
  * Verify the chain.  head (hex, may be NULL): a head logged earlier, which must

@@ -11,8 +11,8 @@
 struct person {
     char *iss; /* never NULL in a valid person */
     char *sub;
-    char *email; /* NULL when the provider gave none */
-    char *name;  /* NULL when none */
+    char *email;         /* NULL when the provider gave none */
+    char *name;          /* NULL when none */
     bool email_verified; /* only the literal JSON true */
     uint8_t owner[RECORD_ID_SIZE];
 };
