@@ -234,7 +234,7 @@ static CURLcode set_options(struct transfer *t, struct curl_slist *list, msec le
     SET(CURLOPT_HEADERDATA, t);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, t);
-    return request_body(easy, t->request);
+    return easy_set_body(easy, t->request);
 }
 
 static void content_type(CURL *easy, char *out, size_t size)
@@ -295,7 +295,7 @@ enum err http_call(struct http *http, const struct http_request *request,
     t.proxied = http->proxy[0] != '\0' && !t.url.loopback;
     if (allowed > INT_MAX)
         allowed = INT_MAX;
-    err = pool_take(http->pool, origin_hash(&t.url), start + (allowed > 0 ? allowed : 0), &t.easy);
+    err = easy_take(http->pool, origin_hash(&t.url), start + (allowed > 0 ? allowed : 0), &t.easy);
     if (err != ERR_OK)
         goto done;
     left = allowed - (clock_monotonic() - start);
@@ -313,7 +313,7 @@ enum err http_call(struct http *http, const struct http_request *request,
     }
 done:
     if (t.easy != NULL)
-        pool_give(http->pool, t.easy, origin_hash(&t.url));
+        easy_give(http->pool, t.easy, origin_hash(&t.url));
     request_headers_free(list);
     if (err != ERR_OK) {
         log_line(LOG_WARN, "remote call failed", LOG_T("host", t.url.host),

@@ -113,7 +113,7 @@ static struct slot *slot_choose(struct pool *pool, uint64_t origin)
     return best;
 }
 
-enum err pool_take(struct pool *pool, uint64_t origin, msec deadline, CURL **out)
+enum err easy_take(struct pool *pool, uint64_t origin, msec deadline, CURL **out)
 {
     struct timespec until = {.tv_sec = (time_t)(deadline / 1000),
                              .tv_nsec = (long)(deadline % 1000) * 1000000};
@@ -156,7 +156,7 @@ static void slot_remember(struct slot *slot, uint64_t origin)
     slot->origins[0] = origin;
 }
 
-void pool_give(struct pool *pool, CURL *easy, uint64_t origin)
+void easy_give(struct pool *pool, CURL *easy, uint64_t origin)
 {
     /* Connections survive the reset; pointers into the caller's stack and secrets do not. */
     curl_easy_reset(easy);

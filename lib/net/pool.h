@@ -1,6 +1,6 @@
 /*
  * Transfer handles kept for their connections.  A handle is with one thread from
- * pool_take to pool_give and carries no option in between; what it keeps are
+ * easy_take to easy_give and carries no option in between; what it keeps are
  * open connections, names and TLS sessions.
  */
 #ifndef COUNTERSIGN_NET_POOL_H
@@ -25,8 +25,8 @@ void pool_free(struct pool *pool);
  * most until the monotonic time deadline; ERR_REMOTE then, since nothing was
  * sent.  ERR_MEMORY when libcurl has none.
  */
-WARN_UNUSED enum err pool_take(struct pool *pool, uint64_t origin, msec deadline, CURL **out);
-void pool_give(struct pool *pool, CURL *easy, uint64_t origin);
+WARN_UNUSED enum err easy_take(struct pool *pool, uint64_t origin, msec deadline, CURL **out);
+void easy_give(struct pool *pool, CURL *easy, uint64_t origin);
 
 /*
  * CURLOPT_SSL_CTX_FUNCTION, with the pool as its data: every connection checks

@@ -106,7 +106,7 @@ bool request_method_allowed(const struct http_request *request)
     return text_equal(method, "POST") || text_equal(method, "PUT") || text_equal(method, "DELETE");
 }
 
-CURLcode request_body(CURL *easy, const struct http_request *request)
+CURLcode easy_set_body(CURL *easy, const struct http_request *request)
 {
     CURLcode code = CURLE_OK;
 

@@ -17,6 +17,6 @@ WARN_UNUSED enum err request_headers(const struct http_request *request, struct 
 void request_headers_free(struct curl_slist *list);
 
 /* Method and body. The body is borrowed until the transfer has ended. */
-CURLcode request_body(CURL *easy, const struct http_request *request);
+CURLcode easy_set_body(CURL *easy, const struct http_request *request);
 
 #endif
