@@ -5,6 +5,8 @@
  * URLs are relative to the page, which stands directly under BASE_PATH.
  */
 
+import { label } from './text.js';
+
 const TIMEOUT_MS = 15000;
 
 let csrfToken = '';
@@ -73,7 +75,7 @@ export async function errorOf(response) {
         /* A proxy's own error page is not JSON; the status says enough. */
     }
     const fallback = SENTENCES[response.status] ?? `The server answered with an error (${response.status}).`;
-    const text = (value) => (typeof value === 'string' ? value : '');
+    const text = (value) => (typeof value === 'string' ? label(value, 300) : '');
 
     return new ApiError(
         response.status,

@@ -3,186 +3,20 @@
  *
  *   composer -> POST api/chat -> TurnStream -> TurnView (text, chips, cards)
  *   load     -> GET api/conversations -> each turn's events again, the running one to its end
- *
- * One conversation is on the page at a time; its streams stop when another is
- * chosen, and the turns themselves go on at the server.
  */
 
-import { call, explain, post, segment } from './api.js';
+import { call, explain } from './api.js';
+import { draft, focusComposer, setDraft, startComposer } from './composer.js';
 import { closeDrawer, conversationsState, drawConversations, startDrawer } from './conversations.js';
-import { byId, clear, el, setText } from './dom.js';
+import { byId, clear, setText } from './dom.js';
+import { followBottom, keepPlace, startScroll } from './scroll.js';
 import { session, watchSession } from './session.js';
 import { announce, notice, reachable, showPerson, startShell } from './shell.js';
-import { TurnStream } from './stream.js';
-import { label } from './text.js';
-import { TurnView } from './turn-view.js';
+import { addView, busyTurn, drawAround, dropViews, page, settle, streamFor } from './talk.js';
 
 /* Past turns replayed at once, so that a long conversation does not queue dozens of requests. */
 const REPLAYED = 20;
 const AT_ONCE = 2;
-
-const page = {
-    list: [],
-    /* null: a new conversation that the first message will create. */
-    conversation: null,
-    turns: new Map(),
-    views: [],
-    streams: new Map(),
-    /* Grows with every change of conversation: late answers of an old one are dropped. */
-    epoch: 0,
-};
-
-const transcript = byId('transcript');
-const text = byId('composer-text');
-const sendButton = byId('composer-send');
-const follow = { bottom: true, holding: false };
-
-/* Where the reader is decides: text that comes in must not pull the page away from them. */
-function atBottom() {
-    return transcript.scrollHeight - transcript.scrollTop - transcript.clientHeight < 80;
-}
-
-function toBottom() {
-    transcript.scrollTop = transcript.scrollHeight;
-}
-
-function settle() {
-    const waiting = page.views.map((view) => view.openApproval).find(Boolean);
-
-    if (follow.bottom) {
-        toBottom();
-        if (waiting) {
-            /* On a low screen its title and code matter more than what stands below them. */
-            const above = transcript.getBoundingClientRect().top - waiting.element.getBoundingClientRect().top;
-
-            if (above > -8) {
-                follow.holding = true;
-                transcript.scrollTop -= above + 8;
-            }
-        }
-    }
-    const latest = byId('latest');
-
-    setText(latest, waiting ? 'An approval is waiting' : 'Jump to the latest');
-    latest.hidden = follow.bottom || atBottom();
-    document.title = waiting ? '(!) Approval needed \u00b7 Countersign' : 'Chat \u00b7 Countersign';
-}
-
-function busyTurn() {
-    return page.views.find((view) => view.running);
-}
-
-function drawComposer() {
-    const busy = busyTurn();
-
-    sendButton.setAttribute('aria-disabled', String(Boolean(busy) || text.value.trim() === ''));
-    setText(
-        byId('composer-hint'),
-        busy
-            ? 'Wait for the answer, or stop it.'
-            : 'Enter sends, Shift and Enter starts a new line. What you approve on your phone is done, nothing else.',
-    );
-    byId('welcome').hidden = page.views.length > 0 || byId('restoring').hidden === false;
-    const open = page.list.find((c) => c.id === page.conversation);
-
-    setText(byId('chat-heading'), open?.title ? label(open.title, 80) : 'New conversation');
-}
-
-function dropViews() {
-    page.epoch += 1;
-    for (const stream of page.streams.values()) {
-        stream.stop();
-    }
-    for (const view of page.views) {
-        view.stop();
-    }
-    page.streams.clear();
-    page.turns.clear();
-    page.views = [];
-    clear(byId('turns'));
-    byId('restoring').hidden = true;
-    byId('earlier').hidden = true;
-    byId('chat-error').hidden = true;
-    follow.bottom = true;
-}
-
-/* --- one turn --- */
-
-function addView(options) {
-    const view = new TurnView({
-        ...options,
-        onStop: () => stopTurn(view),
-        onApproval: (card) => {
-            page.streams.get(view)?.nudge();
-            settle();
-        },
-    });
-
-    page.views.push(view);
-    if (view.id) {
-        page.turns.set(view.id, view);
-    }
-    return view;
-}
-
-async function stopTurn(view) {
-    if (!view.id) {
-        return;
-    }
-    try {
-        await post(`api/turns/${segment(view.id)}/cancel`);
-        view.setStatus('Stopping\u2026');
-        page.streams.get(view)?.nudge();
-    } catch (error) {
-        if (error.status !== 401) {
-            notice(`Stopping did not work: ${explain(error)}`);
-        }
-    }
-}
-
-function streamFor(view) {
-    const epoch = page.epoch;
-    const stream = new TurnStream({
-        turn: view.id,
-        onEvent: (type, data) => {
-            if (epoch !== page.epoch) {
-                return;
-            }
-            view.event(type, data);
-            if (type === 'turn') {
-                page.turns.set(data.turn, view);
-                if (!page.conversation && data.conversation) {
-                    page.conversation = data.conversation;
-                }
-                refreshList();
-            }
-            settle();
-        },
-        onState: (state, error) => {
-            if (epoch !== page.epoch) {
-                return;
-            }
-            view.connection(state);
-            if (state === 'gone' && error?.status !== 401) {
-                view.lost(
-                    error?.status === 404
-                        ? 'This answer is not kept any more.'
-                        : `The answer cannot be shown: ${explain(error)}`,
-                );
-            }
-            if (state === 'ended' || state === 'gone') {
-                page.streams.delete(view);
-                drawComposer();
-                settle();
-            }
-        },
-    });
-
-    page.streams.set(view, stream);
-    return stream;
-}
-
-/* --- sending --- */
 
 async function send(message) {
     const epoch = page.epoch;
@@ -190,10 +24,9 @@ async function send(message) {
 
     byId('chat-error').hidden = true;
     byId('turns').append(view.element);
-    text.value = '';
-    grow();
-    follow.bottom = true;
-    drawComposer();
+    setDraft('');
+    followBottom(true);
+    drawAround();
     settle();
     const stream = streamFor(view);
 
@@ -225,6 +58,7 @@ function announceEnd(view) {
  */
 async function unsent(view, message, error, epoch) {
     let arrived = null;
+    let known = true;
 
     if (error.status === 0 || error.status >= 500) {
         view.setStatus('Looking whether your message arrived\u2026');
@@ -233,6 +67,7 @@ async function unsent(view, message, error, epoch) {
         if (epoch !== page.epoch) {
             return;
         }
+        known = list !== null;
         arrived = list?.conversations
             .filter((c) => !page.conversation || c.id === page.conversation)
             .slice(0, 1)
@@ -249,18 +84,20 @@ async function unsent(view, message, error, epoch) {
     view.stop();
     view.element.remove();
     page.views = page.views.filter((v) => v !== view);
-    if (text.value === '') {
-        text.value = message;
-        grow();
+    if (draft() === '') {
+        setDraft(message);
     }
-    const place = byId('chat-error');
-
-    setText(byId('chat-error-text'), `Your message was not sent: ${explain(error)} It is back in the box below.`);
-    place.hidden = error.status === 401;
-    drawComposer();
+    setText(
+        byId('chat-error-text'),
+        known
+            ? `Your message was not sent: ${explain(error)} It is back in the box below.`
+            : `${explain(error)} It is not known whether your message arrived. Reload the page and look before you send it again.`,
+    );
+    byId('chat-error').hidden = error.status === 401;
+    drawAround();
     settle();
     if (error.status !== 401) {
-        text.focus();
+        focusComposer();
     }
 }
 
@@ -291,6 +128,7 @@ function replay(turns) {
 function viewOfTurn(turn) {
     const view = addView({ id: turn.id, message: turn.message, createdAt: turn.created_at });
 
+    view.restored = true;
     view.liveAtStart = turn.state === 'running';
     view.setStatus(view.liveAtStart ? 'Working\u2026' : 'Loading\u2026');
     view.stopButton.hidden = !view.liveAtStart;
@@ -316,7 +154,7 @@ async function showConversation(conversation) {
             byId('earlier').hidden = false;
             byId('earlier').onclick = () => showEarlier(older);
         }
-        drawComposer();
+        drawAround();
         settle();
         await replay([...views].reverse());
         if (epoch !== page.epoch) {
@@ -325,30 +163,29 @@ async function showConversation(conversation) {
         settle();
     }
     byId('turns').setAttribute('aria-live', 'polite');
-    drawComposer();
+    drawAround();
 }
 
 function showEarlier(older) {
     const views = older.splice(-REPLAYED).map(viewOfTurn);
-    const below = transcript.scrollHeight - transcript.scrollTop;
 
-    byId('earlier').hidden = older.length === 0;
-    byId('turns').prepend(...views.map((view) => view.element));
-    follow.bottom = false;
-    transcript.scrollTop = transcript.scrollHeight - below;
+    keepPlace(() => {
+        byId('earlier').hidden = older.length === 0;
+        byId('turns').prepend(...views.map((view) => view.element));
+    });
     replay([...views].reverse());
 }
 
 function pick(conversation) {
     closeDrawer();
     showConversation(page.list.find((c) => c.id === conversation.id) ?? conversation);
-    text.focus();
+    focusComposer();
 }
 
 function newConversation() {
     closeDrawer();
     showConversation(null);
-    text.focus();
+    focusComposer();
 }
 
 async function loadList() {
@@ -371,7 +208,7 @@ function refreshList() {
             if (session() && epoch === page.epoch) {
                 drawConversations(page.list, page.conversation, pick);
                 joinNewTurns();
-                drawComposer();
+                drawAround();
             }
         } catch {
             /* The next turn asks again. */
@@ -391,7 +228,7 @@ function joinNewTurns() {
 
     if (last >= 0 && views.length > 0) {
         byId('turns').append(...views.map((view) => view.element));
-        drawComposer();
+        drawAround();
         settle();
         replay(views);
     }
@@ -402,7 +239,7 @@ async function restore() {
     byId('restoring').hidden = false;
     byId('restore-error').hidden = true;
     conversationsState('loading');
-    drawComposer();
+    drawAround();
     const epoch = page.epoch;
 
     try {
@@ -421,25 +258,11 @@ async function restore() {
         conversationsState('error');
         setText(byId('restore-error-text'), `Your conversations could not be loaded. ${explain(error)}`);
         byId('restore-error').hidden = false;
-        drawComposer();
+        drawAround();
     }
 }
 
-/* --- the composer --- */
-
-function grow() {
-    /* Rows, not a style: the policy allows none in markup and the page needs none. */
-    const lines = text.value.split('\n').length;
-
-    text.rows = Math.min(8, Math.max(1, lines, Math.ceil(text.value.length / 90)));
-}
-
-function submit() {
-    const message = text.value.trim();
-
-    if (message === '') {
-        return;
-    }
+function submit(message) {
     if (busyTurn()) {
         announce('Wait for the answer, or stop it.');
         return;
@@ -447,58 +270,19 @@ function submit() {
     send(message);
 }
 
-/* A sentence to start from, with the person's own login selected, ready to be replaced. */
-function suggest(event) {
-    const login = session()?.user?.email || 'user@example.test';
-    const sentence = event.currentTarget.dataset.sentence;
-    const at = sentence.indexOf('%');
-
-    text.value = at < 0 ? sentence : sentence.replace('%', () => login);
-    grow();
-    text.focus();
-    if (at >= 0) {
-        text.setSelectionRange(at, at + login.length);
-    }
-    drawComposer();
-}
-
 function start() {
     startShell();
     startDrawer();
-    byId('composer').addEventListener('submit', (event) => {
-        event.preventDefault();
-        submit();
+    startComposer({
+        onSubmit: submit,
+        onInput: drawAround,
+        login: () => session()?.user?.email || 'user@example.test',
     });
-    text.addEventListener('keydown', (event) => {
-        if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
-            event.preventDefault();
-            submit();
-        }
-    });
-    text.addEventListener('input', () => {
-        grow();
-        drawComposer();
-    });
-    for (const suggestion of document.querySelectorAll('[data-sentence]')) {
-        suggestion.addEventListener('click', suggest);
-    }
+    startScroll(settle);
+    page.onNewTurn = refreshList;
     byId('new-conversation').addEventListener('click', newConversation);
     byId('restore-retry').addEventListener('click', restore);
     byId('conversations-retry').addEventListener('click', restore);
-    byId('latest').addEventListener('click', () => {
-        follow.bottom = true;
-        settle();
-    });
-    transcript.addEventListener('scroll', () => {
-        if (follow.holding) {
-            /* settle() moved it, not the reader. */
-            follow.holding = false;
-            return;
-        }
-        follow.bottom = atBottom();
-        byId('latest').hidden = follow.bottom;
-    });
-    new ResizeObserver(settle).observe(byId('turns'));
     document.addEventListener('visibilitychange', () => {
         if (document.visibilityState === 'visible' && session()) {
             refreshList();
@@ -518,8 +302,7 @@ function start() {
             page.list = [];
             page.conversation = null;
             clear(byId('conversations'));
-            text.value = '';
-            grow();
+            setDraft('');
             notice('');
             announce('');
             announce('', 'assertive');
