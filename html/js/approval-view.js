@@ -117,7 +117,7 @@ const STRANGE = {
 };
 
 export function viewOf(doc) {
-    const state = STATES[doc.state] ?? STRANGE;
+    const state = Object.hasOwn(STATES, doc.state) ? STATES[doc.state] : STRANGE;
     const final = isFinal(doc.state);
     const unanswered = !final && doc.state !== 'approved' && doc.state !== 'executing';
 

@@ -187,7 +187,9 @@ function drawActs(rows) {
     const place = clear(byId('actions-list'));
 
     for (const row of rows) {
-        const [word, tone] = ACT_WORDS[row.state] ?? [label(row.state, 30), 'quiet'];
+        const [word, tone] = Object.hasOwn(ACT_WORDS, row.state)
+            ? ACT_WORDS[row.state]
+            : [label(row.state, 30), 'quiet'];
 
         place.append(
             el(

@@ -156,7 +156,7 @@ export class TurnView {
 
     action({ name, target, status }) {
         const key = JSON.stringify([name, target]);
-        const word = CHIP_WORDS[status] ?? label(status, 20);
+        const word = Object.hasOwn(CHIP_WORDS, status) ? CHIP_WORDS[status] : label(status, 20);
         let chip = this.chips.findLast((c) => c.key === key);
 
         if (!chip || (!CHIP_OPEN.has(chip.status) && CHIP_OPEN.has(status))) {
