@@ -38,7 +38,7 @@ function jobs() {
     }
   }
   const node = (source, name, env) => ({ name, source, env, kind: 'node', command: [process.execPath, '--test', '--test-reporter=tap', path.join(ROOT, source)] });
-  for (const dir of ['tests/structure', 'tests/tenant', 'tests/servers']) {
+  for (const dir of ['tests/structure', 'tests/page', 'tests/tenant', 'tests/servers']) {
     for (const source of find(dir, /\.test\.mjs$/)) list.push(node(source, source, {}));
   }
   for (const source of find('tests/e2e', /\.test\.mjs$/)) {

@@ -133,7 +133,7 @@ export function viewOf(doc) {
         notMe: !final,
         acknowledge: Boolean(state.acknowledge && doc.acknowledged !== true),
         warning: unanswered,
-        countdown: unanswered && Number.isFinite(doc.expires_at),
+        countdown: unanswered && Number.isFinite(doc.expires_at) && doc.expires_at > 0,
     };
 }
 

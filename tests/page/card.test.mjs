@@ -53,6 +53,7 @@ test('warning and countdown stand until the phone has answered', () => {
     assert.equal(viewOf(doc(state)).countdown, unanswered, state);
     assert.equal(viewOf(doc(state)).warning, unanswered, state);
   }
+  for (const none of [0, null, undefined, NaN]) assert.ok(!viewOf(doc('waiting', { expires_at: none })).countdown, `${none}`);
 });
 
 test('a state this page does not know offers no button that could lead to an act', () => {
