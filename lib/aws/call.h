@@ -26,8 +26,8 @@ struct aws_call {
  * error name ("ThrottlingException", cut at ':' and after '#') or "".
  */
 WARN_UNUSED enum err aws_call(struct http *http, const struct aws_credentials *credentials,
-                              const struct aws_call *call, msec now,
-                              struct http_response *response, char error_name[64]);
+                              const struct aws_call *call, msec now, struct http_response *response,
+                              char error_name[64]);
 
 /* AWS_ENDPOINT_URL_<SERVICE>, else AWS_ENDPOINT_URL, else the public endpoint of the region. */
 WARN_UNUSED enum err aws_endpoint(const struct config *config, enum config_name specific,

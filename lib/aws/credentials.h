@@ -13,8 +13,7 @@ struct aws_credentials {
 };
 
 /* ERR_CONFIG when there are none. */
-WARN_UNUSED enum err aws_credentials_load(const struct config *config,
-                                          struct aws_credentials *out);
+WARN_UNUSED enum err aws_credentials_load(const struct config *config, struct aws_credentials *out);
 void aws_credentials_free(struct aws_credentials *credentials);
 
 #endif

@@ -9,8 +9,8 @@
 
 #include "base/err.h"
 
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define EVENT_STREAM_HEADERS_MAX (128 * 1024)
 #define EVENT_STREAM_PAYLOAD_MAX (24 * 1024 * 1024)

@@ -16,23 +16,23 @@ struct sigv4_header {
 
 struct sigv4_request {
     const char *method;
-    const char *path;  /* as sent, already percent-encoded once */
-    const char *query; /* as sent, without '?'; "" for none */
+    const char *path;                   /* as sent, already percent-encoded once */
+    const char *query;                  /* as sent, without '?'; "" for none */
     const struct sigv4_header *headers; /* all that are to be signed, host among them */
     size_t header_count;
     const void *body;
     size_t body_len;
     const char *region;
     const char *service;
-    bool normalize_path; /* drop empty, "." and ".." segments (all but S3) */
-    bool encode_path;    /* percent-encode the path once more (all but S3) */
+    bool normalize_path;   /* drop empty, "." and ".." segments (all but S3) */
+    bool encode_path;      /* percent-encode the path once more (all but S3) */
     bool sign_body_header; /* also send and sign x-amz-content-sha256 */
 };
 
 struct sigv4_result {
-    char amz_date[17];         /* x-amz-date */
-    char content_sha256[65];   /* x-amz-content-sha256, when asked for */
-    struct buf authorization;  /* Authorization */
+    char amz_date[17];        /* x-amz-date */
+    char content_sha256[65];  /* x-amz-content-sha256, when asked for */
+    struct buf authorization; /* Authorization */
     struct buf canonical_request;
     struct buf string_to_sign; /* kept for tests and for `doctor` */
 };
