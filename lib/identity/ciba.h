@@ -13,9 +13,9 @@
 #define CIBA_INTERVAL_DEFAULT SECONDS(5)
 
 struct ciba_request {
-    const char *sub;             /* whose phone: the person himself */
-    const char *binding_message; /* the approval phrase */
-    int requested_expiry;        /* seconds, 30..300 */
+    const char *sub;                     /* whose phone: the person himself */
+    const char *binding_message;         /* the approval phrase */
+    int requested_expiry;                /* seconds, 30..300 */
     const json_t *authorization_details; /* NULL: none */
 };
 
@@ -50,9 +50,9 @@ struct ciba_expectation {
 
 struct ciba_answer {
     enum ciba_state state;
-    msec wait;       /* from Retry-After or the body's interval; 0 when the provider named none */
-    json_t *claims;  /* CIBA_APPROVED: the verified ID token's; owned */
-    char error[64];  /* the provider's code, or which check of the evidence failed */
+    msec wait;      /* from Retry-After or the body's interval; 0 when the provider named none */
+    json_t *claims; /* CIBA_APPROVED: the verified ID token's; owned */
+    char error[64]; /* the provider's code, or which check of the evidence failed */
 };
 
 /* ERR_OK with a state for everything the provider can answer; ERR_MEMORY, ERR_CONFIG else. */

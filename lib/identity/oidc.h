@@ -16,8 +16,8 @@
 struct oidc; /* opaque; thread-safe */
 
 /* Borrows all three. The program's rings must hold KIND_CACHE. */
-WARN_UNUSED enum err oidc_open(const struct config *config, struct http *http,
-                               struct store *store, struct oidc **out);
+WARN_UNUSED enum err oidc_open(const struct config *config, struct http *http, struct store *store,
+                               struct oidc **out);
 void oidc_free(struct oidc *oidc);
 
 struct oidc_metadata { /* from discovery, validated: issuer equal byte for byte, https endpoints */
@@ -25,13 +25,14 @@ struct oidc_metadata { /* from discovery, validated: issuer equal byte for byte,
     char authorization_endpoint[512];
     char token_endpoint[512];
     char jwks_uri[512];
-    char end_session_endpoint[512];                  /* "" when absent */
-    char revocation_endpoint[512];                   /* "" when absent */
-    char backchannel_authentication_endpoint[512];   /* CIBA_ENDPOINT where discovery names none */
+    char end_session_endpoint[512];                /* "" when absent */
+    char revocation_endpoint[512];                 /* "" when absent */
+    char backchannel_authentication_endpoint[512]; /* CIBA_ENDPOINT where discovery names none */
     bool iss_parameter_supported;
 };
 
-/* ERR_REMOTE: unreachable or odd; ERR_CONFIG: another issuer, or endpoints refused (rows 13, 14). */
+/* ERR_REMOTE: unreachable or odd; ERR_CONFIG: another issuer, or endpoints refused (rows 13, 14).
+ */
 WARN_UNUSED enum err oidc_metadata(struct oidc *oidc, msec now, struct oidc_metadata *out);
 
 #define LOGIN_COOKIE "__Host-countersign-login"
@@ -45,9 +46,8 @@ WARN_UNUSED enum err oidc_metadata(struct oidc *oidc, msec now, struct oidc_meta
  * (then a new one is made); cookie receives what to set.  url: where to send the
  * browser.  return_to is a local path, already checked.
  */
-WARN_UNUSED enum err oidc_login_begin(struct oidc *oidc, const char *browser,
-                                      const char *return_to, msec now,
-                                      const uint8_t random[LOGIN_RANDOM],
+WARN_UNUSED enum err oidc_login_begin(struct oidc *oidc, const char *browser, const char *return_to,
+                                      msec now, const uint8_t random[LOGIN_RANDOM],
                                       char cookie[LOGIN_COOKIE_SIZE], struct buf *url);
 
 struct oidc_identity {
@@ -96,7 +96,8 @@ WARN_UNUSED enum err oidc_logout_url(struct oidc *oidc, const struct secret *id_
 /* RFC 7009. Failure is logged and told, never fatal to a logout. */
 WARN_UNUSED enum err oidc_revoke(struct oidc *oidc, const struct secret *refresh_token, msec now);
 
-/* Only a local path survives: "/" and ASCII, no "//", backslash, control, dot segments. NULL -> false. */
+/* Only a local path survives: "/" and ASCII, no "//", backslash, control, dot segments. NULL ->
+ * false. */
 bool return_to_is_local(const char *return_to);
 
 /*

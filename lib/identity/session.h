@@ -63,8 +63,7 @@ WARN_UNUSED enum err session_load(struct store *store, const struct session_limi
  * Never extends the session.  For the guard.
  */
 WARN_UNUSED enum err session_check(struct store *store, const struct session_limits *limits,
-                                   const uint8_t id[RECORD_ID_SIZE], msec now,
-                                   struct session *out);
+                                   const uint8_t id[RECORD_ID_SIZE], msec now, struct session *out);
 
 /* End one session and its tokens. ERR_NONE when it was already gone. */
 WARN_UNUSED enum err session_end(struct store *store, const uint8_t id[RECORD_ID_SIZE]);
