@@ -31,6 +31,7 @@ struct guard_act {
 };
 struct guard_handler {
     const char *action;
+    const char *scopes; /* Okta scopes the action needs, space separated; NULL: okta.users.read */
     enum err (*act)(const struct guard_act *act, struct buf *text);
     enum err (*read_back)(const struct guard_act *act);
 };
@@ -49,5 +50,23 @@ void guard_free(struct guard *guard);
  */
 WARN_UNUSED enum err guard_run(struct guard *guard, const struct action_event *event,
                                struct action_answer *answer);
+
+/*
+ * Steps 1 to 4 for an action named by the event, without a record: arguments
+ * {action, user_email} and group_name where that action has one.  The event's
+ * group is FGACheck.  Same errors.
+ */
+WARN_UNUSED enum err guard_check(struct guard *guard, const struct action_event *event,
+                                 struct action_answer *answer);
+
+/*
+ * The whole of POST /actions/...: bytes in, the answer's JSON out (owned by the
+ * caller).  group is the program's: an event for another is ERR_INPUT, its
+ * ticket notwithstanding.
+ */
+typedef enum err guard_entry_fn(struct guard *guard, const struct action_event *event,
+                                struct action_answer *answer);
+WARN_UNUSED enum err guard_serve(struct guard *guard, guard_entry_fn *entry, const char *group,
+                                 const char *body, size_t len, json_t **out);
 
 #endif
