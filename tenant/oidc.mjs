@@ -141,7 +141,7 @@ export class Oidc {
       revocation: { enabled: true },
       introspection: { enabled: true },
       backchannelLogout: { enabled: true },
-      rpInitiatedLogout: { enabled: true, logoutSource(ctx, form) { ctx.state.logoutForm = form; ctx.body = form; } },
+      rpInitiatedLogout: { enabled: true, logoutSource(ctx, form) { ctx.body = form; } },
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: {                                            // the library wants it for authorization_details; no API is offered
         enabled: true, defaultResource: () => undefined, useGrantedResource: () => true,
@@ -161,7 +161,7 @@ export class Oidc {
         validateBindingMessage: (ctx, message) => world.ciba.checkBindingMessage(message),
         validateRequestContext() {},
         triggerAuthenticationDevice: async (ctx, request, account, client) => {
-          world.ciba.add({ authReqId: request.jti, sub: account.accountId, clientId: client.clientId, scope: request.scope, params: request.params, expiresAt: request.exp * 1000 });
+          world.ciba.add({ authReqId: request.jti, sub: account.accountId, clientId: client.clientId, scope: request.scope, params: request.params, expiresAt: Date.now() + this.cibaExpiry(ctx) * 1000 });
         },
       },
     };
@@ -208,9 +208,13 @@ export class Oidc {
     await next();
     if (path === ROUTES.backchannel_authentication && ctx.status === 200) ctx.body = { ...ctx.body, interval: this.world.settings.ciba_interval };
     if (path === ROUTES.token) this.lie(ctx, grant);
+    if (path === ROUTES.token && /grant type is not allowed/.test(ctx.body?.error_description ?? '')) {      // Auth0's words for it
+      ctx.status = 403;
+      ctx.body = { error: 'unauthorized_client', error_description: `Grant type '${grant}' not allowed for the client.` };
+    }
     if (path === ROUTES.jwks && ctx.status === 200) ctx.body = this.published(ctx.body);
     if (path === '/.well-known/openid-configuration' && ctx.status === 200) ctx.body = { ...ctx.body, backchannel_logout_supported: true };
-    if (ctx.state.logoutForm) await this.finishLogout(ctx);
+    if (path === ROUTES.end_session && /name="xsrf"/.test(ctx.body ?? '')) await this.finishLogout(ctx);
     return undefined;
   }
 
@@ -287,7 +291,7 @@ export class Oidc {
 
   /** Auth0 asks nobody to confirm a logout: submit the library's own confirmation form on the person's behalf. */
   async finishLogout(ctx) {
-    const xsrf = /name="xsrf" value="([^"]+)"/.exec(ctx.state.logoutForm)[1];
+    const xsrf = /name="xsrf" value="([^"]+)"/.exec(ctx.body)[1];
     const jar = new Map((ctx.get('cookie') || '').split(/;\s*/).filter(Boolean).map((c) => [c.slice(0, c.indexOf('=')), c]));
     for (const c of [ctx.response.get('set-cookie') ?? []].flat()) jar.set(c.slice(0, c.indexOf('=')), c.split(';')[0]);
     const answer = await fetch(`${this.world.origin}/oidc/logout/confirm`, {
