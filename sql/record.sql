@@ -19,13 +19,14 @@ FROM record WHERE key = ?1 AND kind = ?2 AND id = ?3 AND expires_at > ?4;
 SELECT 1 FROM record WHERE key = ?1 AND kind = ?2 AND id = ?3 AND expires_at > ?4;
 
 -- ?9 is the number of hints when the caller read the row.  More have come since:
--- the earlier due time that they asked for stays.
+-- the earlier due time that they asked for stays.  The owner is compared, not set.
 -- name: record_replace
 UPDATE record SET
     second = ?4, version = ?5, expires_at = ?6, sealed = ?8,
     due_at = CASE WHEN hints <> ?9 AND due_at > 0 AND (?7 = 0 OR due_at < ?7)
         THEN due_at ELSE ?7 END
-WHERE key = ?1 AND kind = ?2 AND id = ?3 AND version = ?5 - 1 AND expires_at > ?10;
+WHERE key = ?1 AND kind = ?2 AND id = ?3 AND version = ?5 - 1 AND expires_at > ?10
+    AND owner IS ?11;
 
 -- name: record_delete
 DELETE FROM record WHERE key = ?1 AND kind = ?2 AND id = ?3;

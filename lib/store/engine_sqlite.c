@@ -98,7 +98,8 @@ static enum err replace(struct engine *base, const struct engine_row *row, bool 
                     sqlite3_bind_int64(to, 6, row->expires_at) |
                     sqlite3_bind_int64(to, 7, row->due_at) |
                     sqlite3_bind_blob(to, 8, row->sealed, (int)row->sealed_len, SQLITE_STATIC) |
-                    sqlite3_bind_int64(to, 9, row->hints) | sqlite3_bind_int64(to, 10, now);
+                    sqlite3_bind_int64(to, 9, row->hints) | sqlite3_bind_int64(to, 10, now) |
+                    bind_id(to, 11, row->owner);
         err = write_end(connection, to, bound, ERR_CONFLICT, "replacing a record");
     }
     pool_give(engine->pool, connection);
