@@ -53,7 +53,9 @@ export class RuleAgent {
     let proposals = fresh;
     if (s.waiting.length && !(fresh.length && fresh.every((p) => !missing(p)))) {
       const need = missing(s.waiting[0]);
-      const value = fresh.length && fresh[0].intent !== s.waiting[0].intent ? undefined : valueFromAnswer(need, text);
+      // "the Helpdesk group" reads like a question about groups, yet it answers one
+      const another = fresh.length && fresh[0].intent !== s.waiting[0].intent && !(need === 'group_name' && fresh[0].intent.name === 'get_user_groups');
+      const value = another ? undefined : valueFromAnswer(need, text);
       if (value !== undefined) {
         for (const p of s.waiting) if (p.params[need] === undefined) p.params[need] = value;
         proposals = s.waiting;

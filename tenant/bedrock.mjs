@@ -3,7 +3,7 @@ import crypto from 'node:crypto';
 import { RuleAgent } from './agent.mjs';
 import { chunk, event, exception, streamError } from './eventstream.mjs';
 import { HostileAgent } from './hostile.mjs';
-import { send, sleep } from './http.mjs';
+import { drained, send, sleep } from './http.mjs';
 import { verifySigV4 } from './sigv4.mjs';
 
 const ROUTE = /^\/agents\/([0-9a-zA-Z]{1,10})\/agentAliases\/([0-9a-zA-Z]{1,10})\/sessions\/([0-9a-zA-Z._:-]{2,100})\/text$/;
@@ -71,7 +71,7 @@ export class Bedrock {
       } else if (out.exception) res.write(exception(out.exception, out.message ?? 'as you asked'));
       else if (out.error) res.write(streamError(out.error, out.message ?? 'as you asked'));
       else if (out.event) res.write(event(out.event, out.body ?? {}));
-      else if (out.raw) { if (!res.write(out.raw)) await new Promise((r) => { res.once('drain', r); res.once('close', r); }); }
+      else if (out.raw) { if (!res.write(out.raw)) await drained(res); }
       else if (out.pause) await sleep(out.pause);
       else if (out.cut) { await sleep(20); res.destroy(); return undefined; }
     }

@@ -1,6 +1,6 @@
 // Making a party down, slow or lying for the next n matching requests (POST /tenant/faults).
 import crypto from 'node:crypto';
-import { send, sleep } from './http.mjs';
+import { drained, send, sleep } from './http.mjs';
 
 const PARTIES = ['okta', 'fga', 'oidc', 'bedrock', 'vault', 'ciba'];
 /** What each kind does; the list in README.md is this one. */
@@ -105,7 +105,7 @@ export class Faults {
     res.write('{"pad":"');
     const block = Buffer.alloc(65536, 0x61);
     for (let left = bytes - 10; left > 0 && !res.destroyed; left -= block.length) {
-      if (!res.write(left < block.length ? block.subarray(0, left) : block)) await Promise.race([new Promise((r) => { res.once('drain', r); res.once('close', r); })]);
+      if (!res.write(left < block.length ? block.subarray(0, left) : block)) await drained(res);
     }
     res.end('"}');
   }

@@ -55,3 +55,10 @@ export function send(res, { status = 200, headers = {}, body = '' }) {
 export const escapeHtml = (text) => String(text ?? '').replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 export const notFound = (message = 'no such route') => ({ status: 404, body: { error: message } });
+
+/** Waits until a full response drains, or its reader has gone. */
+export const drained = (res) => new Promise((resolve) => {
+  const done = () => { res.off('drain', done); res.off('close', done); resolve(); };
+  res.once('drain', done);
+  res.once('close', done);
+});

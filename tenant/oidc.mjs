@@ -143,9 +143,10 @@ export class Oidc {
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: { enabled: true, logoutSource(ctx, form) { ctx.body = form; } },
       pushedAuthorizationRequests: { enabled: true },
-      resourceIndicators: {                                            // the library wants it for authorization_details; no API is offered
-        enabled: true, defaultResource: () => undefined, useGrantedResource: () => true,
-        getResourceServerInfo() { throw new errors.InvalidTarget(); },
+      // the library ties authorization_details to an API; at Auth0 it is the one that `audience` names
+      resourceIndicators: {
+        enabled: true, useGrantedResource: () => true, defaultResource: (ctx, client, oneOf) => oneOf?.[0] ?? this.audienceOf(ctx),
+        getResourceServerInfo: (ctx, audience) => ({ scope: 'openid', audience, accessTokenFormat: 'opaque' }),
       },
       richAuthorizationRequests: {
         enabled: true, types: details,
@@ -165,6 +166,11 @@ export class Oidc {
         },
       },
     };
+  }
+
+  audienceOf(ctx) {
+    if (ctx.path !== ROUTES.backchannel_authentication || !ctx.oidc.params?.authorization_details) return undefined;
+    return String(querystring.parse(ctx.req.body).audience ?? `${this.issuer}api/v2/`);
   }
 
   cibaExpiry(ctx) {

@@ -58,7 +58,7 @@ export function peopleIn(clause) {
   if (emails.length) return emails;
   const quoted = [...clause.matchAll(/'([^']+)'|"([^"]+)"/g)].map((m) => m[1] ?? m[2]);
   if (quoted.length) return quoted;
-  for (const m of clause.matchAll(/\b(?:for|of|user|account|find|unlock|add|put|remove|reset|is|look ?up|authenticate|does|show|out|verify)\s+([^\s,;?!]+)/giu)) {
+  for (const m of clause.matchAll(/\b(?:for|of|user|account|find|unlock|add|put|remove|reset|is|look ?up|authenticate|does|show|out|verify)\s+(?=([^\s,;?!]+))/giu)) {
     const word = clean(m[1]);
     if (word && !NOT_A_NAME.has(word.toLowerCase())) return [word];
   }
@@ -73,7 +73,7 @@ function membership(clause) {
   const m = /^(.*?)\b(?:to|into|in|from|out of)\s+(?:the\s+)?(?:okta\s+)?(?:group\s+(?:called\s+|named\s+)?)?(.*?)\s*$/isu.exec(clause);
   if (!m) return { who: clause, group: undefined };
   const group = m[2].replace(/[.?!]+$/, '').replace(/\s+group$/i, '').replace(/^['"]|['"]$/g, '').trim();
-  return { who: m[1], group: group && !/^(a |the |some )?group$/i.test(group) && group.toLowerCase() !== 'the' ? group : undefined };
+  return { who: m[1], group: group && !/^(a|an|the|some|any|group|another)$/i.test(group) ? group : undefined };
 }
 
 /** Cuts at "and", "then", full stops and the like, but not inside quotes. */
