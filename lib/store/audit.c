@@ -237,13 +237,13 @@ enum err audit_verify(struct store *store, const char *head, struct audit_report
     size_t logged_len = sizeof(logged);
     enum err err;
 
-    memset(report, 0, sizeof(*report));
-    if (head != NULL) {
+    if (head != NULL) { /* before the report is cleared: it may be a former report's head */
         if (hex_decode(head, strlen(head), logged, &logged_len) != ERR_OK ||
             logged_len != sizeof(logged))
             return ERR_INPUT;
         verifying.logged = logged;
     }
+    memset(report, 0, sizeof(*report));
     if (!keyring_has(store->keyring, KIND_AUDIT))
         return ERR_CONFIG;
     /* The head first: entries that come while this reads are beyond it, never missing. */

@@ -154,13 +154,13 @@ enum err connection_statement(struct connection *connection, enum sql which, sql
     return ERR_OK;
 }
 
-enum err connection_run(struct connection *connection, enum sql which)
+enum err connection_run(struct connection *connection, enum sql which, const char *doing)
 {
     sqlite3_stmt *statement;
     enum err err = connection_statement(connection, which, &statement);
 
     if (err == ERR_OK && sqlite3_step(statement) != SQLITE_DONE)
-        err = connection_failed(connection, sql_text[which]);
+        err = connection_failed(connection, doing);
     if (statement != NULL)
         (void)sqlite3_reset(statement);
     return err;
@@ -176,20 +176,20 @@ enum err connection_begin(struct connection *connection, bool durable)
                  "choosing the durability");
         connection->full_sync = durable;
     }
-    return err == ERR_OK ? connection_run(connection, SQL_BEGIN_WRITE) : err;
+    return err == ERR_OK ? connection_run(connection, SQL_BEGIN_WRITE, "beginning to write") : err;
 }
 
 void connection_rollback(struct connection *connection)
 {
     /* A full disk may have ended the transaction already. */
     if (sqlite3_get_autocommit(connection->db) == 0 &&
-        connection_run(connection, SQL_ROLLBACK) != ERR_OK)
+        connection_run(connection, SQL_ROLLBACK, "rolling back") != ERR_OK)
         connection->broken = true;
 }
 
 enum err connection_commit(struct connection *connection)
 {
-    enum err err = connection_run(connection, SQL_COMMIT);
+    enum err err = connection_run(connection, SQL_COMMIT, "committing");
 
     if (err != ERR_OK)
         connection_rollback(connection);

@@ -49,7 +49,8 @@ void connection_close(struct connection *connection);
 WARN_UNUSED enum err connection_statement(struct connection *connection, enum sql which,
                                           sqlite3_stmt **out);
 /* Step a statement that gives no row. */
-WARN_UNUSED enum err connection_run(struct connection *connection, enum sql which);
+WARN_UNUSED enum err connection_run(struct connection *connection, enum sql which,
+                                    const char *doing);
 
 /* BEGIN IMMEDIATE with the durability asked for; COMMIT, or on failure ROLLBACK. */
 WARN_UNUSED enum err connection_begin(struct connection *connection, bool durable);

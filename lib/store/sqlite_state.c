@@ -46,7 +46,7 @@ enum err sqlite_new_epoch(struct engine *base, const uint8_t epoch[EPOCH_SIZE])
         err = connection_failed(connection, "setting the epoch");
         goto done;
     }
-    if ((err = connection_run(connection, SQL_RECORD_DELETE_ALL)) == ERR_OK)
+    if ((err = connection_run(connection, SQL_RECORD_DELETE_ALL, "voiding records")) == ERR_OK)
         err = connection_commit(connection);
 done:
     pool_give(engine->pool, connection);
