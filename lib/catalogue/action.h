@@ -63,6 +63,12 @@ const char *catalogue_group_path(const char *group);
 WARN_UNUSED enum err catalogue_check_arguments(const struct action *action, const json_t *arguments,
                                                const char **why);
 
+/*
+ * 1 to 255 bytes of valid UTF-8 without controls, bidi marks or line separators:
+ * fit to be shown beside other text.  NULL is not.
+ */
+bool catalogue_text_is_clean(const char *text);
+
 /* JSON schema of the row's arguments (for toolConfig and the docs). Caller owns. NULL: memory. */
 json_t *catalogue_schema(const struct action *action);
 

@@ -54,6 +54,11 @@ static bool is_clean_text(const char *text, size_t len)
            !has_control((const unsigned char *)text, len);
 }
 
+bool catalogue_text_is_clean(const char *text)
+{
+    return text != NULL && is_clean_text(text, strlen(text));
+}
+
 static const char *fault_of(enum param_kind kind, const char *text, size_t len)
 {
     switch (kind) {
