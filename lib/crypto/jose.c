@@ -2,10 +2,8 @@
 
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "crypto/jose_internal.h"
 
-#include <cjose/cjose.h>
-#include <openssl/bn.h>
-#include <openssl/ec.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,202 +15,30 @@
  */
 
 #define HEADER_MAX 4096
-#define KEYS_TEXT_MAX (256 * 1024)
-#define RSA_BITS_MIN 2048
-#define RSA_BYTES_MAX 1024 /* 8192 bits: what a verification may cost is bounded */
-#define RSA_E_BYTES_MAX 8
-#define P256_BYTES 32
-
-struct key {
-    cjose_jwk_t *jwk;
-    char *kid; /* NULL when the set names none */
-    unsigned algs;
-};
-
-struct jose_keys {
-    size_t count;
-    struct key keys[JOSE_KEYS_MAX];
-};
 
 static const struct {
     const char *name;
     enum jose_alg alg;
 } ALGS[] = {{"RS256", JOSE_RS256}, {"PS256", JOSE_PS256}, {"ES256", JOSE_ES256}};
 
-static unsigned alg_by_name(const char *name)
+unsigned jose_alg_by_name(const char *name)
 {
-    for (size_t i = 0; name && i < COUNT(ALGS); i++)
-        if (strcmp(name, ALGS[i].name) == 0)
+    for (size_t i = 0; name && i < COUNT(ALGS); i++) {
+        if (strcmp(name, ALGS[i].name) == 0) {
             return ALGS[i].alg;
+        }
+    }
     return 0;
 }
 
 static const char *alg_name(enum jose_alg alg)
 {
-    for (size_t i = 0; i < COUNT(ALGS); i++)
-        if (ALGS[i].alg == alg)
+    for (size_t i = 0; i < COUNT(ALGS); i++) {
+        if (ALGS[i].alg == alg) {
             return ALGS[i].name;
+        }
+    }
     return NULL;
-}
-
-/* ---- keys ---- */
-
-/* A member that must be strict base64url of 1..max bytes; 0 when it is not. */
-static size_t octets(const json_t *jwk, const char *name, uint8_t *out, size_t max)
-{
-    const char *text = js_text(jwk, name);
-    size_t len = max;
-
-    if (!text || base64url_decode(text, strlen(text), out, &len) != ERR_OK)
-        return 0;
-    return len;
-}
-
-/* 2048 bits or more, an odd modulus, an odd exponent above 1 (row 20: e = 1 signs anything). */
-static cjose_jwk_t *rsa_key(const json_t *jwk)
-{
-    uint8_t n[RSA_BYTES_MAX];
-    uint8_t e[RSA_E_BYTES_MAX];
-    cjose_jwk_rsa_keyspec spec = {.n = n, .e = e};
-    bool e_above_one = false;
-
-    spec.nlen = octets(jwk, "n", n, sizeof n);
-    spec.elen = octets(jwk, "e", e, sizeof e);
-    if (spec.nlen < RSA_BITS_MIN / 8 || spec.elen == 0)
-        return NULL;
-    /* A first byte of zero would pad a short modulus to the length asked for. */
-    if (n[0] == 0 || (spec.nlen == RSA_BITS_MIN / 8 && !(n[0] & 0x80)) || !(n[spec.nlen - 1] & 1))
-        return NULL;
-    for (size_t i = 0; i < spec.elen; i++)
-        e_above_one = e_above_one || e[i] > (i + 1 == spec.elen ? 1 : 0);
-    if (!e_above_one || !(e[spec.elen - 1] & 1))
-        return NULL;
-    return cjose_jwk_create_RSA_spec(&spec, NULL);
-}
-
-/* OpenSSL refuses coordinates that do not satisfy the curve's equation. */
-static bool on_p256(const uint8_t x[P256_BYTES], const uint8_t y[P256_BYTES])
-{
-    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-    EC_POINT *point = group ? EC_POINT_new(group) : NULL;
-    BIGNUM *bx = BN_bin2bn(x, P256_BYTES, NULL);
-    BIGNUM *by = BN_bin2bn(y, P256_BYTES, NULL);
-    bool ok = point && bx && by &&
-              EC_POINT_set_affine_coordinates(group, point, bx, by, NULL) == 1 &&
-              EC_POINT_is_at_infinity(group, point) == 0;
-
-    BN_free(bx);
-    BN_free(by);
-    EC_POINT_free(point);
-    EC_GROUP_free(group);
-    return ok;
-}
-
-static cjose_jwk_t *ec_key(const json_t *jwk)
-{
-    uint8_t x[P256_BYTES];
-    uint8_t y[P256_BYTES];
-    cjose_jwk_ec_keyspec spec = {.crv = CJOSE_JWK_EC_P_256, .x = x, .y = y};
-
-    spec.xlen = octets(jwk, "x", x, sizeof x);
-    spec.ylen = octets(jwk, "y", y, sizeof y);
-    if (!text_equal(js_text(jwk, "crv"), "P-256") || spec.xlen != sizeof x ||
-        spec.ylen != sizeof y || !on_p256(x, y))
-        return NULL;
-    return cjose_jwk_create_EC_spec(&spec, NULL);
-}
-
-static bool may_verify(const json_t *jwk)
-{
-    const json_t *use = json_object_get(jwk, "use");
-    const json_t *ops = json_object_get(jwk, "key_ops");
-    size_t i;
-    json_t *op;
-
-    if (use && !text_equal(json_string_value(use), "sig"))
-        return false;
-    if (!ops)
-        return true;
-    json_array_foreach(ops, i, op)
-    {
-        if (text_equal(json_string_value(op), "verify"))
-            return true;
-    }
-    return false;
-}
-
-/* ERR_NONE: not a key of ours, leave it out. */
-static enum err key_read(const json_t *jwk, struct key *out)
-{
-    const char *kty = js_text(jwk, "kty");
-    const json_t *alg = json_object_get(jwk, "alg");
-    const json_t *kid = json_object_get(jwk, "kid");
-    struct key key = {0};
-    enum err err;
-
-    if (!kty || !may_verify(jwk) || (kid && !json_is_string(kid)))
-        return ERR_NONE;
-    if (strcmp(kty, "RSA") == 0)
-        key.algs = JOSE_RS256 | JOSE_PS256;
-    else if (strcmp(kty, "EC") == 0)
-        key.algs = JOSE_ES256;
-    if (alg)
-        key.algs &= alg_by_name(json_string_value(alg));
-    if (key.algs == 0)
-        return ERR_NONE;
-    key.jwk = key.algs & JOSE_ES256 ? ec_key(jwk) : rsa_key(jwk);
-    if (!key.jwk)
-        return ERR_NONE;
-    err = text_dup(json_string_value(kid), &key.kid);
-    if (err != ERR_OK) {
-        cjose_jwk_release(key.jwk);
-        return err;
-    }
-    *out = key;
-    return ERR_OK;
-}
-
-enum err jose_keys_parse(const char *text, size_t len, struct jose_keys **out)
-{
-    json_t *root = NULL;
-    const json_t *list;
-    struct jose_keys *keys = NULL;
-    enum err err = js_parse_object(text, len, KEYS_TEXT_MAX, &root);
-
-    *out = NULL;
-    if (err != ERR_OK)
-        return err;
-    list = js_array(root, "keys");
-    if (!list)
-        err = ERR_INPUT;
-    else if (json_array_size(list) > JOSE_KEYS_MAX)
-        err = ERR_LIMIT;
-    else if (!(keys = calloc(1, sizeof *keys)))
-        err = ERR_MEMORY;
-    for (size_t i = 0; err == ERR_OK && i < json_array_size(list); i++) {
-        err = key_read(json_array_get(list, i), &keys->keys[keys->count]);
-        if (err == ERR_OK)
-            keys->count++;
-        else if (err == ERR_NONE)
-            err = ERR_OK;
-    }
-    json_decref(root);
-    if (err != ERR_OK)
-        jose_keys_free(keys);
-    else
-        *out = keys;
-    return err;
-}
-
-void jose_keys_free(struct jose_keys *keys)
-{
-    if (!keys)
-        return;
-    for (size_t i = 0; i < keys->count; i++) {
-        cjose_jwk_release(keys->keys[i].jwk);
-        free(keys->keys[i].kid);
-    }
-    free(keys);
 }
 
 /* ---- verify ---- */
@@ -227,17 +53,21 @@ static enum err split(const char *token, size_t len, struct parts *parts)
     size_t n = 0;
     const char *end = token + len;
 
-    if (len > JOSE_TOKEN_MAX)
+    if (len > JOSE_TOKEN_MAX) {
         return ERR_INPUT;
+    }
     for (const char *at = token;; at++) {
-        if (at < end && *at != '.')
+        if (at < end && *at != '.') {
             continue;
-        if (n == 3 || at == token)
+        }
+        if (n == 3 || at == token) {
             return ERR_INPUT;
+        }
         parts->text[n] = token;
         parts->len[n++] = (size_t)(at - token);
-        if (at == end)
+        if (at == end) {
             break;
+        }
         token = at + 1;
     }
     return n == 3 ? ERR_OK : ERR_INPUT;
@@ -249,11 +79,13 @@ static enum err json_part(const char *text, size_t len, size_t max, json_t **out
     uint8_t *bytes = malloc(size + 1);
     enum err err;
 
-    if (!bytes)
+    if (!bytes) {
         return ERR_MEMORY;
+    }
     err = base64url_decode(text, len, bytes, &size);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = js_parse_object((const char *)bytes, size, max, out);
+    }
     wipe(bytes, len);
     free(bytes);
     return err == ERR_LIMIT ? ERR_INPUT : err;
@@ -265,24 +97,26 @@ static enum err signature_form(const struct parts *parts, enum jose_alg alg)
     uint8_t signature[RSA_BYTES_MAX];
     size_t len = sizeof signature;
 
-    if (base64url_decode(parts->text[2], parts->len[2], signature, &len) != ERR_OK)
+    if (base64url_decode(parts->text[2], parts->len[2], signature, &len) != ERR_OK) {
         return ERR_INPUT;
+    }
     return alg == JOSE_ES256 && len != 2 * P256_BYTES ? ERR_FORGED : ERR_OK;
 }
 
-static enum err signature_check(const struct key *key, const char *token, size_t len)
+static enum err signature_check(const struct jose_key *key, const char *token, size_t len)
 {
     cjose_err why = {0};
     cjose_jws_t *jws = cjose_jws_import(token, len, &why);
     bool ok = jws && cjose_jws_verify(jws, key->jwk, &why);
 
     cjose_jws_release(jws);
-    if (ok)
+    if (ok) {
         return ERR_OK;
+    }
     return why.code == CJOSE_ERR_NO_MEMORY ? ERR_MEMORY : ERR_FORGED;
 }
 
-static bool fits(const struct key *key, enum jose_alg alg, const char *kid)
+static bool fits(const struct jose_key *key, enum jose_alg alg, const char *kid)
 {
     return (key->algs & alg) && (!kid || text_equal(key->kid, kid));
 }
@@ -294,13 +128,17 @@ static enum err find_and_check(const struct jose_keys *keys, enum jose_alg alg, 
     size_t fitting = 0;
     enum err err = ERR_NONE;
 
-    for (size_t i = 0; keys && i < keys->count; i++)
+    for (size_t i = 0; keys && i < keys->count; i++) {
         fitting += fits(&keys->keys[i], alg, kid);
-    if (fitting == 0 || (!kid && fitting != 1))
+    }
+    if (fitting == 0 || (!kid && fitting != 1)) {
         return ERR_NONE;
-    for (size_t i = 0; i < keys->count && err != ERR_OK && err != ERR_MEMORY; i++)
-        if (fits(&keys->keys[i], alg, kid))
+    }
+    for (size_t i = 0; i < keys->count && err != ERR_OK && err != ERR_MEMORY; i++) {
+        if (fits(&keys->keys[i], alg, kid)) {
             err = signature_check(&keys->keys[i], token, len);
+        }
+    }
     return err;
 }
 
@@ -314,27 +152,35 @@ enum err jose_verify(const struct jose_keys *keys, unsigned algs, const char *to
     enum err err;
 
     *payload = NULL;
-    if (header_out)
+    if (header_out) {
         *header_out = NULL;
+    }
     err = token ? split(token, len, &parts) : ERR_INPUT;
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = json_part(parts.text[0], parts.len[0], HEADER_MAX, &header);
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         goto done;
-    alg = alg_by_name(js_text(header, "alg")) & algs;
+    }
+    alg = jose_alg_by_name(js_text(header, "alg")) & algs;
     kid = json_object_get(header, "kid");
-    if (alg == 0 || json_object_get(header, "crit"))
+    if (alg == 0 || json_object_get(header, "crit")) {
         err = ERR_DENIED;
-    else if (kid && !json_is_string(kid))
+    } else if (kid && !json_is_string(kid)) {
         err = ERR_INPUT;
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = signature_form(&parts, (enum jose_alg)alg);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = find_and_check(keys, (enum jose_alg)alg, json_string_value(kid), token, len);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = json_part(parts.text[1], parts.len[1], JOSE_TOKEN_MAX, payload);
-    if (err == ERR_OK && header_out)
+    }
+    if (err == ERR_OK && header_out) {
         *header_out = json_incref(header);
+    }
 done:
     json_decref(header);
     return err;
@@ -349,8 +195,9 @@ static cjose_header_t *header_new(const cjose_jwk_t *jwk, enum jose_alg alg, con
 
     if (header && cjose_header_set(header, CJOSE_HDR_ALG, alg_name(alg), NULL) &&
         (!kid || cjose_header_set(header, CJOSE_HDR_KID, kid, NULL)) &&
-        (!typ || cjose_header_set(header, "typ", typ, NULL)))
+        (!typ || cjose_header_set(header, "typ", typ, NULL))) {
         return header;
+    }
     cjose_header_release(header);
     return NULL;
 }
@@ -366,26 +213,32 @@ enum err jose_sign(const struct secret *secret, enum jose_alg alg, const char *t
     cjose_jwk_kty_t kty;
     enum err err = js_add(&text, payload);
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         goto done;
+    }
     err = ERR_CONFIG; /* the key is ours: what is wrong with it, the operator put there */
     jwk = cjose_jwk_import(secret_text(secret), secret_len(secret), NULL);
-    if (!jwk || !alg_name(alg))
+    if (!jwk || !alg_name(alg)) {
         goto done;
+    }
     kty = cjose_jwk_get_kty(jwk, NULL);
-    if (kty != (alg == JOSE_ES256 ? CJOSE_JWK_KTY_EC : CJOSE_JWK_KTY_RSA))
+    if (kty != (alg == JOSE_ES256 ? CJOSE_JWK_KTY_EC : CJOSE_JWK_KTY_RSA)) {
         goto done;
+    }
     if (cjose_jwk_get_keysize(jwk, NULL) < (alg == JOSE_ES256 ? 8 * P256_BYTES : RSA_BITS_MIN) ||
-        (alg == JOSE_ES256 && cjose_jwk_EC_get_curve(jwk, NULL) != CJOSE_JWK_EC_P_256))
+        (alg == JOSE_ES256 && cjose_jwk_EC_get_curve(jwk, NULL) != CJOSE_JWK_EC_P_256)) {
         goto done;
+    }
     err = ERR_MEMORY;
     header = header_new(jwk, alg, typ);
-    if (!header)
+    if (!header) {
         goto done;
+    }
     err = ERR_SYSTEM;
     jws = cjose_jws_sign(jwk, header, (const uint8_t *)buf_str(&text), text.len, NULL);
-    if (!jws || !cjose_jws_export(jws, &compact, NULL))
+    if (!jws || !cjose_jws_export(jws, &compact, NULL)) {
         goto done;
+    }
     buf_adds(out, compact);
     err = buf_err(out);
 done:

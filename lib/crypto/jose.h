@@ -19,7 +19,7 @@ enum jose_alg {
     JOSE_ES256 = 1 << 2,
 };
 #define JOSE_SIGNED (JOSE_RS256 | JOSE_PS256 | JOSE_ES256)
-#define JOSE_TOKEN_MAX (32 * 1024)
+#define JOSE_TOKEN_MAX ((size_t)32 * 1024)
 #define JOSE_KEYS_MAX 32
 
 struct jose_keys; /* opaque: a parsed JWK set */

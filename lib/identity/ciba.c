@@ -33,10 +33,12 @@ static enum err add_login_hint(struct buf *form, const char *issuer, const char 
         js_set_text(hint, "iss", issuer, &err);
         js_set_text(hint, "sub", sub, &err);
     }
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = js_add(&text, hint);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         form_add(form, "login_hint", buf_str(&text));
+    }
     json_decref(hint);
     buf_free(&text);
     return err;
@@ -49,8 +51,9 @@ static enum err add_details(struct buf *form, const json_t *details)
 
     if (details) {
         err = js_add(&text, details);
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             form_add(form, "authorization_details", buf_str(&text));
+        }
     }
     buf_free(&text);
     return err;
@@ -67,10 +70,12 @@ static enum err request_form(const struct oidc *oidc, const struct oidc_metadata
     form_add(form, "binding_message", request->binding_message);
     buf_addf(form, "&requested_expiry=%d",
              clamp(request->requested_expiry, EXPIRY_MIN, EXPIRY_MAX));
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = add_details(form, request->authorization_details);
-    if (audience[0])
+    }
+    if (audience[0]) {
         form_add(form, "audience", audience);
+    }
     return err == ERR_OK ? buf_err(form) : err;
 }
 
@@ -85,8 +90,9 @@ static enum err refusal(const struct http_response *response, char error[64])
     json_decref(answer);
     log_line(LOG_WARN, "the approval request was refused", LOG_N("status", response->status),
              LOG_T("error", error));
-    if (err == ERR_MEMORY || response->status < 400 || response->status >= 500)
+    if (err == ERR_MEMORY || response->status < 400 || response->status >= 500) {
         return ERR_UNKNOWN;
+    }
     return response->status == 429 ? ERR_LIMIT : ERR_REMOTE;
 }
 
@@ -109,19 +115,23 @@ enum err ciba_send(struct oidc *oidc, const struct ciba_request *request, msec n
         log_line(LOG_ERROR, "the provider has no CIBA endpoint: set CIBA_ENDPOINT");
         err = ERR_CONFIG;
     }
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = request_form(oidc, &metadata, request, &form);
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         goto done;
+    }
     err = oidc_client_post(oidc, OIDC_CLIENT_CIBA, metadata.backchannel_authentication_endpoint,
                            &form, ANSWER_MAX, &response);
-    if (err == ERR_LIMIT)
-        err = ERR_UNKNOWN;
-    else if (err == ERR_OK && response.status != 200)
+    if (err == ERR_OK && response.status != 200) {
         err = refusal(&response, error);
-    else if (err == ERR_OK && ciba_parse_ack(buf_str(&response.body), response.body.len,
-                                             request->requested_expiry, ack) != ERR_OK)
+    } else if (err == ERR_OK) {
+        err = ciba_parse_ack(buf_str(&response.body), response.body.len, request->requested_expiry,
+                             ack);
+        err = err == ERR_OK ? ERR_OK : ERR_UNKNOWN; /* accepted, so the phone may ring */
+    } else if (err == ERR_LIMIT) {
         err = ERR_UNKNOWN;
+    }
 done:
     http_response_free(&response);
     buf_free(&form);
@@ -138,19 +148,22 @@ enum err ciba_parse_ack(const char *body, size_t len, int requested_expiry, stru
 
     memset(ack, 0, sizeof *ack);
     err = js_parse_object(body, len, ANSWER_MAX, &answer);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err == ERR_LIMIT ? ERR_INPUT : err;
+    }
     id = js_text(answer, "auth_req_id");
     if (!id || !id[0] || text_copy(ack->auth_req_id, sizeof ack->auth_req_id, id) != ERR_OK) {
         err = ERR_INPUT;
     } else {
         /* Row 40: absent or odd values read as what we asked for, and as CIBA's default. */
         ack->expires_in = SECONDS(asked);
-        if (js_int(answer, "expires_in", 1, asked, &seconds) == ERR_OK)
+        if (js_int(answer, "expires_in", 1, asked, &seconds) == ERR_OK) {
             ack->expires_in = SECONDS(seconds);
+        }
         ack->interval = CIBA_INTERVAL_DEFAULT;
-        if (js_int(answer, "interval", 0, INT32_MAX, &seconds) == ERR_OK)
+        if (js_int(answer, "interval", 0, INT32_MAX, &seconds) == ERR_OK) {
             ack->interval = SECONDS(clamp(seconds, 1, (int)(INTERVAL_MAX / 1000)));
+        }
     }
     json_decref(answer);
     return err;
@@ -160,8 +173,9 @@ enum err ciba_parse_ack(const char *body, size_t len, int requested_expiry, stru
 
 void ciba_answer_free(struct ciba_answer *answer)
 {
-    if (!answer)
+    if (!answer) {
         return;
+    }
     json_decref(answer->claims);
     memset(answer, 0, sizeof *answer);
 }
@@ -185,11 +199,14 @@ static enum ciba_state state_of(const char *error, long status)
     };
 
     /* A server that is ill has not heard the person: what its body says does not count. */
-    if (status >= 500)
+    if (status >= 500) {
         return CIBA_PENDING;
-    for (size_t i = 0; i < COUNT(KNOWN); i++)
-        if (strcmp(error, KNOWN[i].error) == 0)
+    }
+    for (size_t i = 0; i < COUNT(KNOWN); i++) {
+        if (strcmp(error, KNOWN[i].error) == 0) {
             return KNOWN[i].state;
+        }
+    }
     return status == 429 ? CIBA_SLOW_DOWN : CIBA_PENDING;
 }
 
@@ -201,14 +218,16 @@ enum err ciba_parse_poll_error(long status, const char *body, size_t len, int re
     enum err err = js_parse_object(body, len, ANSWER_MAX, &object);
 
     memset(answer, 0, sizeof *answer);
-    if (err == ERR_MEMORY)
+    if (err == ERR_MEMORY) {
         return err;
+    }
     oidc_error_code(object, answer->error);
     answer->state = state_of(answer->error, status);
-    if (retry_after >= 0)
+    if (retry_after >= 0) {
         answer->wait = SECONDS(clamp(retry_after, 0, WAIT_MAX));
-    else if (js_int(object, "interval", 0, INT32_MAX, &seconds) == ERR_OK)
+    } else if (js_int(object, "interval", 0, INT32_MAX, &seconds) == ERR_OK) {
         answer->wait = SECONDS(clamp(seconds, 0, WAIT_MAX));
+    }
     json_decref(object);
     return ERR_OK;
 }
@@ -242,21 +261,23 @@ static enum err evidence(struct oidc *oidc, const json_t *body, const char *auth
         return ERR_OK;
     }
     err = oidc_verify_id_token(oidc, js_text(body, "id_token"), &token, now, &answer->claims);
-    if (err == ERR_MEMORY)
+    if (err == ERR_MEMORY) {
         return err;
+    }
     if (err != ERR_OK) {
         over(answer, err == ERR_FORGED ? "id_token" : "keys");
         return ERR_OK;
     }
     named = json_object_get(answer->claims, AUTH_REQ_ID_CLAIM);
-    if (named && !text_equal(json_string_value(named), auth_req_id))
+    if (named && !text_equal(json_string_value(named), auth_req_id)) {
         over(answer, "auth_req_id");
-    else if (expect->authorization_details &&
-             !json_equal(expect->authorization_details,
-                         json_object_get(body, "authorization_details")))
+    } else if (expect->authorization_details &&
+               !json_equal(expect->authorization_details,
+                           json_object_get(body, "authorization_details"))) {
         over(answer, "authorization_details");
-    else
+    } else {
         answer->state = CIBA_APPROVED;
+    }
     return ERR_OK;
 }
 
@@ -268,11 +289,12 @@ static enum err read_answer(struct oidc *oidc, const struct http_response *respo
     enum err err =
         js_parse_object(buf_str(&response->body), response->body.len, OIDC_ANSWER_MAX, &body);
 
-    if (err == ERR_OK && response->status == 200 && !json_object_get(body, "error"))
+    if (err == ERR_OK && response->status == 200 && !json_object_get(body, "error")) {
         err = evidence(oidc, body, auth_req_id, expect, now, answer);
-    else if (err != ERR_MEMORY)
+    } else if (err != ERR_MEMORY) {
         err = ciba_parse_poll_error(response->status, buf_str(&response->body), response->body.len,
                                     http_retry_after(response), answer);
+    }
     json_decref(body);
     return err;
 }
@@ -293,12 +315,14 @@ enum err ciba_poll(struct oidc *oidc, const char *auth_req_id,
         err = oidc_client_post(oidc, OIDC_CLIENT_CIBA, metadata.token_endpoint, &form,
                                OIDC_ANSWER_MAX, &response);
     }
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = read_answer(oidc, &response, auth_req_id, expect, now, answer);
-    else if (err != ERR_MEMORY && err != ERR_CONFIG)
+    } else if (err != ERR_MEMORY && err != ERR_CONFIG) {
         err = ERR_OK; /* no answer is no approval: ask again */
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         ciba_answer_free(answer);
+    }
     http_response_free(&response);
     buf_free(&form);
     return err;

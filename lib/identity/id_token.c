@@ -18,8 +18,9 @@ static bool time_claim(const json_t *claims, const char *name, msec *out)
     json_int_t seconds = 0;
 
     /* Integers only: a text, a fraction or 1e400 has no outcome that two readers share. */
-    if (js_int(claims, name, 1, YEAR_9999, &seconds) != ERR_OK)
+    if (js_int(claims, name, 1, YEAR_9999, &seconds) != ERR_OK) {
         return false;
+    }
     *out = SECONDS(seconds);
     return true;
 }
@@ -32,19 +33,23 @@ static const char *audience_check(const json_t *claims, const char *client_id)
     size_t count = json_is_string(aud) ? 1 : json_array_size(aud);
     bool found = text_equal(json_string_value(aud), client_id);
 
-    if (!client_id || !client_id[0] || count == 0 || count > AUDIENCES_MAX)
+    if (!client_id || !client_id[0] || count == 0 || count > AUDIENCES_MAX) {
         return "aud";
+    }
     for (size_t i = 0; json_is_array(aud) && i < count; i++) {
         const char *one = json_string_value(json_array_get(aud, i));
 
-        if (!one)
+        if (!one) {
             return "aud";
+        }
         found = found || text_equal(one, client_id);
     }
-    if (!found)
+    if (!found) {
         return "aud";
-    if ((azp || count > 1) && !text_equal(json_string_value(azp), client_id))
+    }
+    if ((azp || count > 1) && !text_equal(json_string_value(azp), client_id)) {
         return "azp";
+    }
     return NULL;
 }
 
@@ -55,16 +60,20 @@ static const char *time_check(const json_t *claims, const struct id_token_expect
     msec iat = 0;
     msec nbf = 0;
 
-    if (!time_claim(claims, "exp", &exp) || now >= exp + OIDC_CLOCK_SKEW)
+    if (!time_claim(claims, "exp", &exp) || now >= exp + OIDC_CLOCK_SKEW) {
         return "exp";
-    if (!time_claim(claims, "iat", &iat) || iat > now + OIDC_CLOCK_SKEW)
+    }
+    if (!time_claim(claims, "iat", &iat) || iat > now + OIDC_CLOCK_SKEW) {
         return "iat";
+    }
     /* iat counts whole seconds, so its second may have begun before issued_after. */
-    if (expect->issued_after && iat + SECONDS(1) + OIDC_CLOCK_SKEW <= expect->issued_after)
+    if (expect->issued_after && iat + SECONDS(1) + OIDC_CLOCK_SKEW <= expect->issued_after) {
         return "iat before the request";
+    }
     if (json_object_get(claims, "nbf") &&
-        (!time_claim(claims, "nbf", &nbf) || nbf > now + OIDC_CLOCK_SKEW))
+        (!time_claim(claims, "nbf", &nbf) || nbf > now + OIDC_CLOCK_SKEW)) {
         return "nbf";
+    }
     return NULL;
 }
 
@@ -84,25 +93,33 @@ const char *id_token_check(const char *issuer, const json_t *header, const json_
     const char *failed;
     char half[23];
 
-    if (is_another_kind(header, claims))
+    if (is_another_kind(header, claims)) {
         return "kind of token";
-    if (!text_equal(js_text(claims, "iss"), issuer))
+    }
+    if (!text_equal(js_text(claims, "iss"), issuer)) {
         return "iss";
+    }
     failed = audience_check(claims, expect->client_id);
-    if (failed)
+    if (failed) {
         return failed;
-    if (!sub || !sub[0] || strlen(sub) > SUB_MAX || (expect->sub && !text_equal(sub, expect->sub)))
+    }
+    if (!sub || !sub[0] || strlen(sub) > SUB_MAX ||
+        (expect->sub && !text_equal(sub, expect->sub))) {
         return "sub";
+    }
     failed = time_check(claims, expect, now);
-    if (failed)
+    if (failed) {
         return failed;
-    if (expect->nonce && !text_equal_secret(js_text(claims, "nonce"), expect->nonce))
+    }
+    if (expect->nonce && !text_equal_secret(js_text(claims, "nonce"), expect->nonce)) {
         return "nonce";
+    }
     /* at_hash may be absent in a code flow (section 3.1.3.6); present, it must be right. */
     if (expect->access_token && json_object_get(claims, "at_hash")) {
         jose_half_hash(expect->access_token, half);
-        if (!text_equal_secret(js_text(claims, "at_hash"), half))
+        if (!text_equal_secret(js_text(claims, "at_hash"), half)) {
             return "at_hash";
+        }
     }
     return NULL;
 }
@@ -120,15 +137,18 @@ enum err oidc_verify_id_token(struct oidc *oidc, const char *id_token,
 
     *claims = NULL;
     err = oidc_metadata(oidc, now, &metadata);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = oidc_keys_acquire(oidc, &metadata, now, &keys);
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         goto done;
+    }
     err = jose_verify(keys->keys, JOSE_SIGNED, id_token, len, claims, &header);
     if (err == ERR_NONE) {
         err = oidc_keys_newer(oidc, &metadata, keys, now, &newer);
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             err = jose_verify(newer->keys, JOSE_SIGNED, id_token, len, claims, &header);
+        }
     }
     switch (err) {
     case ERR_OK:

@@ -19,15 +19,19 @@ static enum err set_issuer(struct oidc *oidc)
         buf_adds(&text, issuer);
     } else if (domain[0]) {
         buf_addf(&text, "%s%s", strstr(domain, "://") ? "" : "https://", domain);
-        if (text.len && text.data[text.len - 1] != '/')
+        if (text.len && text.data[text.len - 1] != '/') {
             buf_addc(&text, '/');
+        }
     }
-    if (text.len && buf_err(&text) == ERR_OK)
+    if (text.len && buf_err(&text) == ERR_OK) {
         err = text_copy(oidc->issuer, sizeof oidc->issuer, buf_str(&text));
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = http_url_allowed(oidc->http, oidc->issuer) == ERR_OK ? ERR_OK : ERR_CONFIG;
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         log_line(LOG_ERROR, "OIDC_ISSUER or AUTH0_DOMAIN must name the provider");
+    }
     buf_free(&text);
     return err;
 }
@@ -45,11 +49,13 @@ static enum err set_own_uris(struct oidc *oidc)
     buf_addc(&text, '/');
     err = text_copy(oidc->signed_out_uri, sizeof oidc->signed_out_uri, buf_str(&text));
     buf_adds(&text, "callback");
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = text_copy(oidc->redirect_uri, sizeof oidc->redirect_uri,
                         callback[0] ? callback : buf_str(&text));
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = buf_err(&text);
+    }
     buf_free(&text);
     return err == ERR_LIMIT ? ERR_CONFIG : err;
 }
@@ -61,21 +67,24 @@ enum err oidc_open(const struct config *config, struct http *http, struct store 
     enum err err = ERR_MEMORY;
 
     *out = NULL;
-    if (!oidc)
+    if (!oidc) {
         return err;
+    }
     oidc->config = config;
     oidc->http = http;
     oidc->store = store;
     err = set_issuer(oidc);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = set_own_uris(oidc);
+    }
     if (err == ERR_OK && !oidc_client_id(oidc, OIDC_CLIENT_WEB)[0] &&
         !oidc_client_id(oidc, OIDC_CLIENT_CIBA)[0]) {
         log_line(LOG_ERROR, "AUTH0_CLIENT_ID is missing");
         err = ERR_CONFIG;
     }
-    if (err == ERR_OK && pthread_mutex_init(&oidc->lock, NULL) != 0)
+    if (err == ERR_OK && pthread_mutex_init(&oidc->lock, NULL) != 0) {
         err = ERR_SYSTEM;
+    }
     if (err == ERR_OK && pthread_mutex_init(&oidc->fetching, NULL) != 0) {
         pthread_mutex_destroy(&oidc->lock);
         err = ERR_SYSTEM;
@@ -90,8 +99,9 @@ enum err oidc_open(const struct config *config, struct http *http, struct store 
 
 void oidc_free(struct oidc *oidc)
 {
-    if (!oidc)
+    if (!oidc) {
         return;
+    }
     oidc_keys_release(oidc, oidc->keys);
     pthread_mutex_destroy(&oidc->fetching);
     pthread_mutex_destroy(&oidc->lock);
@@ -109,8 +119,9 @@ const char *oidc_client_id(const struct oidc *oidc, enum oidc_client client)
 const struct secret *oidc_client_secret(const struct oidc *oidc, enum oidc_client client)
 {
     /* An id of its own has a secret of its own: one client's secret is never sent for another. */
-    if (client == OIDC_CLIENT_CIBA && config_text(oidc->config, CFG_CIBA_CLIENT_ID)[0])
+    if (client == OIDC_CLIENT_CIBA && config_text(oidc->config, CFG_CIBA_CLIENT_ID)[0]) {
         return config_secret(oidc->config, CFG_CIBA_CLIENT_SECRET);
+    }
     return config_secret(oidc->config, CFG_AUTH0_CLIENT_SECRET);
 }
 
@@ -140,13 +151,15 @@ enum err oidc_client_post_within(struct oidc *oidc, enum oidc_client client, con
     form_add(&body, "client_id", oidc_client_id(oidc, client));
     form_add(&body, "client_secret", secret_text(secret));
     err = buf_err(form) == ERR_OK ? buf_err(&body) : buf_err(form);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         goto done;
+    }
     request.body = buf_str(&body);
     request.body_len = body.len;
     err = http_call(oidc->http, &request, response);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         response->body.wipe = true; /* an answer here may hold tokens */
+    }
 done:
     buf_free(&body);
     return err;
@@ -176,9 +189,10 @@ enum err oidc_fetch(struct oidc *oidc, const char *url, size_t body_max,
         http_response_free(response);
         return ERR_REMOTE;
     }
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         log_line(LOG_WARN, "the provider's document could not be read",
                  LOG_T("reason", err_name(err)));
+    }
     return err == ERR_UNKNOWN || err == ERR_LIMIT ? ERR_REMOTE : err;
 }
 
@@ -201,25 +215,28 @@ void oidc_cache_put(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], const c
     memcpy(record.id, id, sizeof record.id);
     record.payload = strndup(text, len);
     record.payload_len = len;
-    if (record.payload)
+    if (record.payload) {
         err = record_put(oidc->store, &record, now);
+    }
     if (err == ERR_CONFLICT) { /* a live one: another process was as quick, or this is a refetch */
         struct record present = {0};
 
         err = record_get(oidc->store, KIND_CACHE, id, now, &present);
         if (err == ERR_FORGED) {
             err = record_delete(oidc->store, KIND_CACHE, id);
-            if (err == ERR_OK)
+            if (err == ERR_OK) {
                 err = record_put(oidc->store, &record, now);
+            }
         } else if (err == ERR_OK) {
             record.version = present.version;
             err = record_replace(oidc->store, &record, now);
         }
         record_free(&present);
     }
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         log_line(LOG_WARN, "a fetched document could not be cached",
                  LOG_T("reason", err_name(err)));
+    }
     record_free(&record);
 }
 
@@ -231,10 +248,12 @@ void oidc_plain_code(const char *text, char code[64])
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 
     code[0] = '\0';
-    if (!text || !text[0])
+    if (!text || !text[0]) {
         return;
-    if (!text_of(text, 1, 63, allowed) || text_copy(code, 64, text) != ERR_OK)
+    }
+    if (!text_of(text, 1, 63, allowed) || text_copy(code, 64, text) != ERR_OK) {
         memcpy(code, "unreadable", sizeof "unreadable");
+    }
 }
 
 void oidc_error_code(const json_t *answer, char code[64])

@@ -30,10 +30,12 @@ static enum err endpoint(const struct oidc *oidc, const json_t *document, const 
     const char *url = json_string_value(member);
 
     out[0] = '\0';
-    if (!member && !required)
+    if (!member && !required) {
         return ERR_OK;
-    if (url && text_copy(out, 512, url) == ERR_OK && http_url_allowed(oidc->http, url) == ERR_OK)
+    }
+    if (url && text_copy(out, 512, url) == ERR_OK && http_url_allowed(oidc->http, url) == ERR_OK) {
         return ERR_OK;
+    }
     out[0] = '\0';
     log_line(LOG_ERROR, "the provider's discovery document has an endpoint that is refused",
              LOG_T("member", name));
@@ -47,19 +49,23 @@ static enum err ciba_endpoint(const struct oidc *oidc, struct oidc_metadata *out
     struct buf url = buf_make(sizeof out->backchannel_authentication_endpoint - 1);
     enum err err;
 
-    if (out->backchannel_authentication_endpoint[0])
+    if (out->backchannel_authentication_endpoint[0]) {
         return ERR_OK;
-    if (configured[0])
+    }
+    if (configured[0]) {
         buf_adds(&url, configured);
-    else if (config_text(oidc->config, CFG_AUTH0_DOMAIN)[0])
+    } else if (config_text(oidc->config, CFG_AUTH0_DOMAIN)[0]) {
         buf_addf(&url, "%s%sbc-authorize", out->issuer,
                  out->issuer[strlen(out->issuer) - 1] == '/' ? "" : "/");
+    }
     err = buf_err(&url);
-    if (err == ERR_OK && url.len && http_url_allowed(oidc->http, buf_str(&url)) != ERR_OK)
+    if (err == ERR_OK && url.len && http_url_allowed(oidc->http, buf_str(&url)) != ERR_OK) {
         err = ERR_CONFIG;
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = text_copy(out->backchannel_authentication_endpoint,
                         sizeof out->backchannel_authentication_endpoint, buf_str(&url));
+    }
     buf_free(&url);
     return err == ERR_MEMORY || err == ERR_OK ? err : ERR_CONFIG;
 }
@@ -76,25 +82,33 @@ enum err oidc_metadata_read(const struct oidc *oidc, const json_t *document,
         return ERR_CONFIG;
     }
     err = text_copy(out->issuer, sizeof out->issuer, oidc->issuer);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = endpoint(oidc, document, "authorization_endpoint", true, out->authorization_endpoint);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = endpoint(oidc, document, "token_endpoint", true, out->token_endpoint);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = endpoint(oidc, document, "jwks_uri", true, out->jwks_uri);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = endpoint(oidc, document, "end_session_endpoint", false, out->end_session_endpoint);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = endpoint(oidc, document, "revocation_endpoint", false, out->revocation_endpoint);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = endpoint(oidc, document, "backchannel_authentication_endpoint", false,
                        out->backchannel_authentication_endpoint);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = ciba_endpoint(oidc, out);
+    }
     out->iss_parameter_supported =
         js_true(document, "authorization_response_iss_parameter_supported");
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         memset(out, 0, sizeof *out);
+    }
     return err;
 }
 
@@ -105,8 +119,9 @@ static enum err read_text(const struct oidc *oidc, const char *text, size_t len,
     json_t *subset = NULL;
     enum err err = js_parse_object(text, len, DOCUMENT_MAX, &document);
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err == ERR_MEMORY ? err : ERR_REMOTE;
+    }
     err = oidc_metadata_read(oidc, document, out);
     if (err == ERR_OK && kept) {
         subset = json_object();
@@ -114,11 +129,13 @@ static enum err read_text(const struct oidc *oidc, const char *text, size_t len,
         for (size_t i = 0; err == ERR_OK && i < COUNT(KEPT); i++) {
             json_t *member = json_object_get(document, KEPT[i]);
 
-            if (member && json_object_set(subset, KEPT[i], member) != 0)
+            if (member && json_object_set(subset, KEPT[i], member) != 0) {
                 err = ERR_MEMORY;
+            }
         }
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             err = js_add(kept, subset);
+        }
     }
     json_decref(subset);
     json_decref(document);
@@ -137,12 +154,15 @@ static enum err fetch(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec 
     buf_add(&url, oidc->issuer, oidc->issuer[len - 1] == '/' ? len - 1 : len);
     buf_adds(&url, "/.well-known/openid-configuration");
     err = buf_err(&url);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = oidc_fetch(oidc, buf_str(&url), DOCUMENT_MAX, &response);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = read_text(oidc, buf_str(&response.body), response.body.len, out, &kept);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         oidc_cache_put(oidc, id, buf_str(&kept), kept.len, now);
+    }
     http_response_free(&response);
     buf_free(&kept);
     buf_free(&url);
@@ -157,8 +177,9 @@ static bool in_memory(struct oidc *oidc, msec now, struct oidc_metadata *out)
     /* A clock that stepped back must not keep it for longer. */
     found = oidc->have_metadata && now < oidc->metadata_until &&
             now >= oidc->metadata_until - OIDC_IN_MEMORY;
-    if (found)
+    if (found) {
         *out = oidc->metadata;
+    }
     pthread_mutex_unlock(&oidc->lock);
     return found;
 }
@@ -169,20 +190,24 @@ enum err oidc_metadata(struct oidc *oidc, msec now, struct oidc_metadata *out)
     uint8_t id[RECORD_ID_SIZE];
     enum err err = ERR_OK;
 
-    if (in_memory(oidc, now, out))
+    if (in_memory(oidc, now, out)) {
         return ERR_OK;
+    }
     pthread_mutex_lock(&oidc->fetching);
-    if (in_memory(oidc, now, out))
+    if (in_memory(oidc, now, out)) {
         goto done;
+    }
     hash_parts(id, "discovery", oidc->issuer, (const char *)NULL);
     err = oidc_cache_get(oidc, id, now, &record);
     if (err == ERR_OK) {
         err = read_text(oidc, record.payload, record.payload_len, out, NULL);
-        if (err != ERR_OK && err != ERR_MEMORY)
+        if (err != ERR_OK && err != ERR_MEMORY) {
             err = ERR_NONE; /* the rules were tightened since: ask again */
+        }
     }
-    if (err == ERR_NONE)
+    if (err == ERR_NONE) {
         err = fetch(oidc, id, now, out);
+    }
     if (err == ERR_OK) {
         pthread_mutex_lock(&oidc->lock);
         oidc->metadata = *out;

@@ -14,8 +14,9 @@
 
 #define KEY_SET_MAX ((size_t)128 * 1024)
 #define WAIT_STEP_MS 100
-#define WAIT_STEPS 30 /* 3 s: what another process' fetch takes, at most, to be worth waiting for  \
-                       */
+#define WAIT_STEPS                                                                                 \
+    30 /* 3 s: what another process' fetch takes, at most, to be worth waiting for                 \
+        */
 
 static void retain(struct oidc *oidc, struct oidc_keys *keys)
 {
@@ -28,8 +29,9 @@ void oidc_keys_release(struct oidc *oidc, struct oidc_keys *keys)
 {
     unsigned left;
 
-    if (!keys)
+    if (!keys) {
         return;
+    }
     pthread_mutex_lock(&oidc->lock);
     left = --keys->references;
     pthread_mutex_unlock(&oidc->lock);
@@ -46,8 +48,9 @@ static enum err parse(const char *text, size_t len, struct oidc_keys **out)
     enum err err = ERR_MEMORY;
 
     *out = NULL;
-    if (!keys)
+    if (!keys) {
         return err;
+    }
     err = jose_keys_parse(text, len, &keys->keys);
     if (err != ERR_OK) {
         free(keys);
@@ -104,8 +107,9 @@ static enum err from_store(struct oidc *oidc, const struct oidc_metadata *metada
     err = oidc_cache_get(oidc, id, now, &record);
     if (err == ERR_OK) {
         err = parse(record.payload, record.payload_len, out);
-        if (err == ERR_REMOTE)
+        if (err == ERR_REMOTE) {
             err = ERR_NONE;
+        }
     }
     record_free(&record);
     return err;
@@ -121,8 +125,9 @@ static enum err from_network(struct oidc *oidc, const struct oidc_metadata *meta
     *out = NULL;
     if (err == ERR_OK) {
         err = parse(buf_str(&response.body), response.body.len, out);
-        if (err == ERR_REMOTE)
+        if (err == ERR_REMOTE) {
             log_line(LOG_WARN, "the provider's key set is malformed");
+        }
     }
     if (err == ERR_OK) {
         cache_id("jwks", metadata, id);
@@ -138,16 +143,19 @@ enum err oidc_keys_acquire(struct oidc *oidc, const struct oidc_metadata *metada
     enum err err = ERR_OK;
 
     *out = in_memory(oidc, now);
-    if (*out)
+    if (*out) {
         return ERR_OK;
+    }
     pthread_mutex_lock(&oidc->fetching);
     *out = in_memory(oidc, now);
     if (!*out) {
         err = from_store(oidc, metadata, now, out);
-        if (err == ERR_NONE)
+        if (err == ERR_NONE) {
             err = from_network(oidc, metadata, now, out);
-        if (err == ERR_OK)
+        }
+        if (err == ERR_OK) {
             install(oidc, *out, now);
+        }
     }
     pthread_mutex_unlock(&oidc->fetching);
     return err;
@@ -160,8 +168,9 @@ static enum err claim(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec 
     *out = (struct record){.kind = KIND_CACHE, .expires_at = now + OIDC_REFETCH};
     memcpy(out->id, id, sizeof out->id);
     out->payload = strdup("{}");
-    if (!out->payload)
+    if (!out->payload) {
         return ERR_MEMORY;
+    }
     out->payload_len = strlen(out->payload);
     return record_put(oidc->store, out, now);
 }
@@ -169,8 +178,9 @@ static enum err claim(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec 
 /* The claim stays until it expires, and says that those who wait for its fetch need not. */
 static void claim_done(struct oidc *oidc, struct record *claimed, msec now)
 {
-    if (record_replace(oidc->store, claimed, now) != ERR_OK)
+    if (record_replace(oidc->store, claimed, now) != ERR_OK) {
         log_line(LOG_WARN, "a finished fetch of keys could not be marked");
+    }
 }
 
 static bool fetch_is_over(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec now)
@@ -207,10 +217,12 @@ static enum err await(struct oidc *oidc, const struct oidc_metadata *metadata,
         bool over = fetch_is_over(oidc, claim_id, now);
 
         err = other_than(oidc, metadata, known, now, out);
-        if (over)
+        if (over) {
             break;
-        if (err == ERR_NONE)
+        }
+        if (err == ERR_NONE) {
             nanosleep(&step, NULL);
+        }
     }
     return err;
 }
@@ -235,8 +247,9 @@ enum err oidc_keys_newer(struct oidc *oidc, const struct oidc_metadata *metadata
             err = await(oidc, metadata, claim_id, known, now, out);
         }
     }
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         install(oidc, *out, now);
+    }
     pthread_mutex_unlock(&oidc->fetching);
     record_free(&claimed);
     return err;

@@ -11,11 +11,13 @@ static bool has_dot_segment(const char *path, size_t len)
     for (size_t i = 0; i + 1 < len; i++) {
         size_t dots;
 
-        if (path[i] != '/')
+        if (path[i] != '/') {
             continue;
+        }
         dots = strspn(path + i + 1, ".");
-        if ((dots == 1 || dots == 2) && (i + 1 + dots == len || path[i + 1 + dots] == '/'))
+        if ((dots == 1 || dots == 2) && (i + 1 + dots == len || path[i + 1 + dots] == '/')) {
             return true;
+        }
     }
     return false;
 }
@@ -29,8 +31,9 @@ static bool query_is_plain(const char *query)
             /* %00-%1F and %7F decode to controls; nothing of ours needs them. */
             if (!query[1] || !strchr(hex, query[1]) || !query[2] || !strchr(hex, query[2]) ||
                 query[1] == '0' || query[1] == '1' ||
-                (query[1] == '7' && (query[2] == 'F' || query[2] == 'f')))
+                (query[1] == '7' && (query[2] == 'F' || query[2] == 'f'))) {
                 return false;
+            }
             query += 2;
         } else if (!strchr(UNRESERVED "=&+", *query)) {
             return false;
@@ -49,14 +52,18 @@ bool return_to_is_local(const char *return_to)
 {
     size_t path_len;
 
-    if (!return_to || return_to[0] != '/' || strnlen(return_to, RETURN_TO_MAX) == RETURN_TO_MAX)
+    if (!return_to || return_to[0] != '/' || strnlen(return_to, RETURN_TO_MAX) == RETURN_TO_MAX) {
         return false;
+    }
     path_len = strcspn(return_to, "?");
-    if (strspn(return_to, UNRESERVED "/") != path_len)
+    if (strspn(return_to, UNRESERVED "/") != path_len) {
         return false;
-    for (size_t i = 0; i + 1 < path_len; i++)
-        if (return_to[i] == '/' && return_to[i + 1] == '/')
+    }
+    for (size_t i = 0; i + 1 < path_len; i++) {
+        if (return_to[i] == '/' && return_to[i + 1] == '/') {
             return false;
+        }
+    }
     return !has_dot_segment(return_to, path_len) &&
            (return_to[path_len] == '\0' || query_is_plain(return_to + path_len + 1));
 }

@@ -30,17 +30,21 @@ enum err session_not_before(struct store *store, const uint8_t owner[RECORD_ID_S
     enum err err = record_get(store, KIND_OWNER, owner, now, &record);
 
     *not_before = 0;
-    if (err == ERR_NONE)
+    if (err == ERR_NONE) {
         return ERR_OK;
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         return err;
+    }
     err = js_parse_object(record.payload, record.payload_len, SESSION_PAYLOAD_MAX, &object);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = js_int(object, "not_before", 1, INT64_MAX, &at);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         *not_before = at;
-    else if (err != ERR_MEMORY)
+    } else if (err != ERR_MEMORY) {
         err = ERR_FORGED;
+    }
     json_decref(object);
     record_free(&record);
     return err;
@@ -65,8 +69,9 @@ static enum err not_before_set(struct store *store, const uint8_t owner[RECORD_I
         msec present = 0;
 
         err = session_not_before(store, owner, now, &present);
-        if (err != ERR_OK || present >= now)
+        if (err != ERR_OK || present >= now) {
             return err;
+        }
         err = record_get(store, KIND_OWNER, owner, now, &record);
         if (err == ERR_NONE) {
             record = (struct record){.kind = KIND_OWNER};
@@ -79,9 +84,10 @@ static enum err not_before_set(struct store *store, const uint8_t owner[RECORD_I
         record.payload = NULL;
         record.expires_at = now + NOT_BEFORE_KEPT;
         err = not_before_text(now, &record);
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             err = record.version ? record_replace(store, &record, now)
                                  : record_put(store, &record, now);
+        }
         record_free(&record);
     }
     return err;
@@ -100,10 +106,11 @@ enum err session_end_all(struct store *store, const uint8_t owner[RECORD_ID_SIZE
         err = record_by_owner(store, KIND_SESSION, owner, now, RECORD_LIST_MAX, &list);
         for (size_t i = 0; err == ERR_OK && i < list.count; i++) {
             err = session_end(store, list.records[i].id);
-            if (err == ERR_OK)
+            if (err == ERR_OK) {
                 ++*ended;
-            else if (err == ERR_NONE)
+            } else if (err == ERR_NONE) {
                 err = ERR_OK;
+            }
         }
         round = list.count < RECORD_LIST_MAX ? TRIES : round;
         record_list_free(&list);
@@ -119,8 +126,9 @@ enum err session_list(struct store *store, const uint8_t owner[RECORD_ID_SIZE], 
 
     memset(out, 0, sizeof *out);
     err = record_by_owner(store, KIND_SESSION, owner, now, LIST_MAX, &rows);
-    if (err != ERR_OK || rows.count == 0)
+    if (err != ERR_OK || rows.count == 0) {
         goto done;
+    }
     out->sessions = calloc(rows.count, sizeof *out->sessions);
     if (!out->sessions) {
         err = ERR_MEMORY;
@@ -128,24 +136,28 @@ enum err session_list(struct store *store, const uint8_t owner[RECORD_ID_SIZE], 
     }
     for (size_t i = 0; err == ERR_OK && i < rows.count; i++) {
         err = session_from_record(&rows.records[i], NULL, now, &out->sessions[out->count]);
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             out->count++;
-        else if (err == ERR_NONE || err == ERR_FORGED) /* logged; the others are still shown */
+        } else if (err == ERR_NONE || err == ERR_FORGED) { /* logged; the others are still shown */
             err = ERR_OK;
+        }
     }
 done:
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         session_list_free(out);
+    }
     record_list_free(&rows);
     return err;
 }
 
 void session_list_free(struct session_list *list)
 {
-    if (!list)
+    if (!list) {
         return;
-    for (size_t i = 0; i < list->count; i++)
+    }
+    for (size_t i = 0; i < list->count; i++) {
         session_free(&list->sessions[i]);
+    }
     free(list->sessions);
     memset(list, 0, sizeof *list);
 }

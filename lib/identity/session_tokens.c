@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define TOKENS_MAX (192 * 1024)
+#define TOKENS_MAX ((size_t)192 * 1024)
 #define TRIES 8
 
 static enum err tokens_text(const struct secret *refresh_token, const struct secret *id_token,
@@ -17,13 +17,15 @@ static enum err tokens_text(const struct secret *refresh_token, const struct sec
     struct buf text = buf_make_secret(TOKENS_MAX);
     json_t *object = json_object();
 
-    if (!object)
+    if (!object) {
         return ERR_MEMORY;
+    }
     js_set_int(object, "f", 1, &err);
     js_set_text(object, "refresh_token", refresh_token ? secret_text(refresh_token) : NULL, &err);
     js_set_text(object, "id_token", id_token ? secret_text(id_token) : NULL, &err);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = js_add(&text, object);
+    }
     if (err == ERR_OK) {
         record->payload_len = text.len;
         err = buf_take(&text, &record->payload);
@@ -54,9 +56,10 @@ enum err session_tokens_put(struct store *store, const struct session *session,
         record.payload = NULL;
         record.expires_at = session->expires_at;
         err = tokens_text(refresh_token, id_token, &record);
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             err = record.version ? record_replace(store, &record, now)
                                  : record_put(store, &record, now);
+        }
         record_free(&record);
     }
     return err;
@@ -79,15 +82,19 @@ enum err session_tokens_get(struct store *store, const uint8_t id[RECORD_ID_SIZE
     *refresh_token = NULL;
     *id_token = NULL;
     err = record_get(store, KIND_TOKENS, id, now, &record);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
+    }
     err = js_parse_object(record.payload, record.payload_len, TOKENS_MAX, &object);
-    if (err == ERR_OK && js_int_or(object, "f", 0) != 1)
+    if (err == ERR_OK && js_int_or(object, "f", 0) != 1) {
         err = ERR_FORGED;
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = take(object, "refresh_token", refresh_token);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = take(object, "id_token", id_token);
+    }
     if (err != ERR_OK) {
         secret_free(*refresh_token);
         secret_free(*id_token);

@@ -20,8 +20,9 @@ static bool holds(const char *list, const char *word, size_t len)
 
         list += strspn(list, SEPARATORS);
         n = strcspn(list, SEPARATORS);
-        if (n == len && n > 0 && memcmp(list, word, n) == 0)
+        if (n == len && n > 0 && memcmp(list, word, n) == 0) {
             return true;
+        }
         list += n;
     }
     return false;
@@ -34,8 +35,9 @@ static bool holds_all(const char *granted, const char *needed)
 
         needed += strspn(needed, SEPARATORS);
         n = strcspn(needed, SEPARATORS);
-        if (n > 0 && !holds(granted ? granted : "", needed, n))
+        if (n > 0 && !holds(granted ? granted : "", needed, n)) {
             return false;
+        }
         needed += n;
     }
     return true;
@@ -53,8 +55,9 @@ static enum err request_body(const struct oidc *oidc, const struct secret *refre
         return ERR_CONFIG;
     }
     object = json_object();
-    if (!object)
+    if (!object) {
         return ERR_MEMORY;
+    }
     js_set_text(object, "grant_type", GRANT, &err);
     js_set_text(object, "client_id", oidc_client_id(oidc, OIDC_CLIENT_WEB), &err);
     js_set_text(object, "client_secret", secret_text(secret), &err);
@@ -62,8 +65,9 @@ static enum err request_body(const struct oidc *oidc, const struct secret *refre
     js_set_text(object, "subject_token_type", REFRESH_TOKEN, &err);
     js_set_text(object, "requested_token_type", CONNECTION_TOKEN, &err);
     js_set_text(object, "connection", connection, &err);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = js_add(out, object);
+    }
     json_decref(object);
     return err;
 }
@@ -84,9 +88,11 @@ static enum err refusal(long status, const json_t *answer)
 
     oidc_error_code(answer, error);
     log_line(LOG_WARN, "Token Vault gave no token", LOG_N("status", status), LOG_T("error", error));
-    for (size_t i = 0; i < COUNT(KNOWN); i++)
-        if (strcmp(error, KNOWN[i].error) == 0)
+    for (size_t i = 0; i < COUNT(KNOWN); i++) {
+        if (strcmp(error, KNOWN[i].error) == 0) {
             return KNOWN[i].err;
+        }
+    }
     return status == 403 ? ERR_DENIED : ERR_REMOTE;
 }
 
@@ -129,10 +135,12 @@ enum err vault_exchange(struct oidc *oidc, const struct secret *refresh_token,
         goto done;
     }
     err = request_body(oidc, refresh_token, connection, &body);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = oidc_metadata(oidc, now, &metadata);
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         goto done;
+    }
     request.url = metadata.token_endpoint;
     request.body = buf_str(&body);
     request.body_len = body.len;
@@ -143,12 +151,14 @@ enum err vault_exchange(struct oidc *oidc, const struct secret *refresh_token,
     }
     response.body.wipe = true;
     err = js_parse_object(buf_str(&response.body), response.body.len, OIDC_ANSWER_MAX, &answer);
-    if (err == ERR_MEMORY)
+    if (err == ERR_MEMORY) {
         goto done;
-    if (err != ERR_OK || response.status != 200)
+    }
+    if (err != ERR_OK || response.status != 200) {
         err = refusal(response.status, answer);
-    else
+    } else {
         err = accept(answer, needed, token);
+    }
 done:
     json_decref(answer);
     http_response_free(&response);

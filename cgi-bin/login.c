@@ -1,0 +1,144 @@
+/*
+ * login: sends a browser to the provider.
+ *
+ *   browser -> web server -> login -> store (one record per flow)
+ *                            login -> provider (discovery, when not cached)
+ */
+#include "base/text.h"
+#include "crypto/random.h"
+#include "identity/oidc.h"
+#include "web/web.h"
+
+#include <string.h>
+
+#define DEFAULT_RETURN_TO "/chat"
+#define LOGIN_COOKIE_SECONDS ((int)(LOGIN_LIFETIME / 1000))
+
+/* A page's name ("dashboard") or a local path; anything else is the chat (row 10). */
+static enum err local_path(const char *return_to, struct buf *out)
+{
+    struct buf below = buf_make(1024);
+    enum err err;
+
+    buf_addf(&below, "/%s", return_to ? return_to : "");
+    if (return_to && return_to_is_local(return_to) && return_to[1]) {
+        buf_adds(out, return_to);
+    } else if (return_to && return_to[0] && buf_err(&below) == ERR_OK &&
+               return_to_is_local(buf_str(&below))) {
+        buf_adds(out, buf_str(&below));
+    } else {
+        buf_adds(out, DEFAULT_RETURN_TO);
+    }
+    err = buf_err(out);
+    buf_free(&below);
+    return err;
+}
+
+/*
+ * Third-party initiated (OIDC Core section 4): the iss must be our provider's,
+ * since there is no other to send the person to.
+ */
+static enum err check_iss(struct request *request, struct oidc *oidc)
+{
+    struct oidc_metadata metadata;
+    const char *iss;
+    enum err err = request_query(request, "iss", &iss);
+
+    if (err == ERR_NONE) {
+        return ERR_OK;
+    }
+    if (err == ERR_OK) {
+        err = oidc_metadata(oidc, request_now(request), &metadata);
+    }
+    if (err == ERR_OK && !text_equal(iss, metadata.issuer)) {
+        err = ERR_INPUT;
+    }
+    return err;
+}
+
+/*
+ * 302 to the provider; 400 an iss of another provider; 403 not a navigation; 429
+ * too many flows begun; 5xx the provider cannot be used.
+ */
+static enum err begin(struct request *request, struct response *response)
+{
+    struct oidc *oidc = request_app(request)->state;
+    const char *mode = request_header(request, "Sec-Fetch-Mode");
+    const char *wanted = NULL;
+    const char *browser = NULL;
+    uint8_t random[LOGIN_RANDOM];
+    char cookie[LOGIN_COOKIE_SIZE];
+    struct buf return_to = buf_make(1024);
+    struct buf url = buf_make((size_t)8 * 1024);
+    enum err err;
+
+    /* A script or an image that asks here would only leave a flow behind, and a cookie. */
+    if (mode && !text_equal(mode, "navigate")) {
+        return response_error(response, 403, "not_a_navigation",
+                              "Sign-in begins by opening this address in the browser.");
+    }
+    if (request_query(request, "return_to", &wanted) != ERR_OK) {
+        wanted = NULL;
+    }
+    if (request_cookie(request, LOGIN_COOKIE, &browser) != ERR_OK) {
+        browser = NULL;
+    }
+    err = check_iss(request, oidc);
+    if (err == ERR_OK) {
+        err = local_path(wanted, &return_to);
+    }
+    if (err == ERR_OK) {
+        err = random_bytes(random, sizeof random);
+    }
+    if (err == ERR_OK) {
+        err = oidc_login_begin(oidc, browser, buf_str(&return_to), request_now(request), random,
+                               cookie, &url);
+    }
+    if (err == ERR_OK) {
+        response_cookie(response, LOGIN_COOKIE, cookie, LOGIN_COOKIE_SECONDS);
+        err = response_redirect(response, buf_str(&url));
+    }
+    wipe(random, sizeof random);
+    wipe(cookie, sizeof cookie);
+    buf_free(&return_to);
+    buf_free(&url);
+    return err;
+}
+
+static enum err start(struct app *app)
+{
+    struct oidc *oidc = NULL;
+    enum err err = oidc_open(app->config, app->http, app->store, &oidc);
+
+    app->state = oidc;
+    return err;
+}
+
+static void stop(struct app *app)
+{
+    oidc_free(app->state);
+    app->state = NULL;
+}
+
+static const struct route routes[] = {
+    {GET, "/login", 0, begin, 0},
+};
+
+static const enum config_name needs[] = {CFG_AUTH0_CLIENT_ID};
+
+static const struct program program = {
+    .name = "login",
+    .opens = PROGRAM_STORE | PROGRAM_HTTP,
+    .kinds = KIND_BIT(KIND_LOGIN) | KIND_BIT(KIND_COUNTER) | KIND_BIT(KIND_CACHE),
+    .needs = needs,
+    .need_count = COUNT(needs),
+    .routes = routes,
+    .route_count = COUNT(routes),
+    .start = start,
+    .stop = stop,
+};
+
+int main(int argc, char **argv)
+{
+    return program_run(&program, argc, argv);
+}

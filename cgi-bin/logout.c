@@ -1,0 +1,231 @@
+/*
+ * logout: ends the session here first, then tells the provider.
+ *
+ *   browser -> web server -> logout -> store (session and tokens deleted)
+ *                            logout -> provider (refresh token revoked, at most 3 s)
+ *
+ * The way to the provider's own sign-out is a link and a Refresh, or JSON, never
+ * a redirect: form-action would block it.
+ */
+#include "base/log.h"
+#include "base/text.h"
+#include "identity/oidc.h"
+#include "web/web.h"
+
+#include <string.h>
+
+#define LOCATION_MAX ((size_t)12 * 1024) /* an ID token hint is most of it */
+
+static const char *base_path(const struct request *request)
+{
+    return config_text(request_app(request)->config, CFG_BASE_PATH);
+}
+
+static bool wants_json(const struct request *request)
+{
+    return request_accepts(request, "application/json") && !request_accepts(request, "text/html");
+}
+
+static enum err signed_out_page(struct request *request, struct response *response)
+{
+    struct buf html = buf_make(4096);
+    enum err err;
+
+    buf_adds(&html, "<p>You are signed out.</p><p><a class=\"button\" href=\"");
+    html_add(&html, base_path(request));
+    buf_adds(&html, "/login\">Sign in</a></p>");
+    err = buf_err(&html);
+    if (err == ERR_OK) {
+        err = response_page(response, 200, "Signed out", buf_str(&html));
+    }
+    buf_free(&html);
+    return err;
+}
+
+/* 200: signed out; or, with a session, the question whether to. */
+static enum err ask(struct request *request, struct response *response)
+{
+    const struct session *session = request_session(request);
+    struct buf html = buf_make_secret(4096);
+    enum err err;
+
+    if (!session) {
+        return signed_out_page(request, response);
+    }
+    /* A GET never signs out: an image on another site could do it. */
+    buf_adds(&html, "<p>Do you want to sign out?</p><form method=\"post\" action=\"");
+    html_add(&html, base_path(request));
+    buf_adds(&html, "/logout\"><input type=\"hidden\" name=\"csrf_token\" value=\"");
+    html_add(&html, session->csrf_token);
+    buf_adds(&html, "\"><button type=\"submit\">Sign out</button></form>");
+    err = buf_err(&html);
+    if (err == ERR_OK) {
+        err = response_page(response, 200, "Sign out", buf_str(&html));
+    }
+    buf_free(&html);
+    return err;
+}
+
+/* 200 {"location"}, or a page with that address as a link and a Refresh. */
+static enum err gone(struct request *request, struct response *response, const char *location)
+{
+    struct buf html = buf_make(LOCATION_MAX * 2);
+    struct buf refresh = buf_make(LOCATION_MAX + 16);
+    json_t *body;
+    enum err err = ERR_OK;
+
+    response_cookie(response, SESSION_COOKIE, "", 0);
+    if (wants_json(request)) {
+        body = json_object();
+        js_set_text(body, "location", location, &err);
+        if (err == ERR_OK) {
+            return response_json(response, 200, body);
+        }
+        json_decref(body);
+        return err;
+    }
+    buf_addf(&refresh, "0; url=");
+    buf_adds(&refresh, location);
+    buf_adds(&html, "<p>You are signed out here. <a href=\"");
+    html_add(&html, location);
+    buf_adds(&html, "\">Sign out at the provider as well</a></p>");
+    err = buf_err(&html) == ERR_OK ? buf_err(&refresh) : buf_err(&html);
+    if (err == ERR_OK) {
+        response_header(response, "Refresh", buf_str(&refresh));
+        err = response_page(response, 200, "Signed out", buf_str(&html));
+    }
+    buf_free(&html);
+    buf_free(&refresh);
+    return err;
+}
+
+/*
+ * The CSRF demand of a route with a session that may be missing: who is already
+ * signed out is told so, and who is not must prove that our own page asks.
+ */
+static bool is_own_page(const struct request *request, const struct session *session)
+{
+    const char *site = request_header(request, "Sec-Fetch-Site");
+    const char *token = request_header(request, "X-CSRF-Token");
+    size_t len = 0;
+    const char *form = request_body(request, &len);
+    char *field = NULL;
+    bool own;
+
+    if (site && !text_equal(site, "same-origin") && !text_equal(site, "none")) {
+        return false;
+    }
+    if (!token && form_get(form, len, "csrf_token", &field) == ERR_OK) {
+        token = field;
+    }
+    own = text_equal_secret(token, session->csrf_token);
+    free_wiped(field);
+    return own;
+}
+
+/* The session has ended by now: whatever fails here, the person is signed out. */
+static enum err provider_logout(struct request *request, const struct secret *refresh_token,
+                                const struct secret *id_token, const char *sid,
+                                struct buf *location)
+{
+    struct oidc *oidc = request_app(request)->state;
+    msec now = request_now(request);
+    enum err err;
+
+    if (refresh_token && oidc_revoke(oidc, refresh_token, now) != ERR_OK) {
+        log_line(LOG_WARN, "signed out without revoking the refresh token");
+    }
+    err = oidc_logout_url(oidc, id_token, sid, now, location);
+    if (err != ERR_OK) { /* too long with the hint: the plain form asks the person there */
+        buf_reset(location);
+        err = oidc_logout_url(oidc, NULL, NULL, now, location);
+    }
+    return err;
+}
+
+/* 200; 403 with a session and without its CSRF token; 503 the store failed, still signed in. */
+static enum err sign_out(struct request *request, struct response *response)
+{
+    struct app *app = request_app(request);
+    const struct session *session = request_session(request);
+    struct secret *refresh_token = NULL;
+    struct secret *id_token = NULL;
+    struct buf location = buf_make_secret(LOCATION_MAX);
+    enum err err;
+
+    if (!session) {
+        if (!wants_json(request)) {
+            return signed_out_page(request, response);
+        }
+        err = request_public_url(request, "/", &location);
+        if (err == ERR_OK) {
+            err = gone(request, response, buf_str(&location));
+        }
+        goto done;
+    }
+    if (!is_own_page(request, session)) {
+        err = response_error(response, 403, "csrf",
+                             "The request did not come from this session's page.");
+        goto done;
+    }
+    err = session_tokens_get(app->store, session->id, request_now(request), &refresh_token,
+                             &id_token);
+    if (err != ERR_OK && err != ERR_NONE) {
+        log_line(LOG_WARN, "the tokens of an ending session could not be read",
+                 LOG_T("reason", err_name(err)));
+    }
+    err = session_end(app->store, session->id);
+    if (err == ERR_NONE) {
+        err = ERR_OK;
+    }
+    if (err == ERR_OK) {
+        err = provider_logout(request, refresh_token, id_token, session->sid, &location);
+    }
+    if (err == ERR_OK) {
+        err = gone(request, response, buf_str(&location));
+    }
+done:
+    secret_free(refresh_token);
+    secret_free(id_token);
+    buf_free(&location);
+    return err;
+}
+
+static enum err start(struct app *app)
+{
+    struct oidc *oidc = NULL;
+    enum err err = oidc_open(app->config, app->http, app->store, &oidc);
+
+    app->state = oidc;
+    return err;
+}
+
+static void stop(struct app *app)
+{
+    oidc_free(app->state);
+    app->state = NULL;
+}
+
+static const struct route routes[] = {
+    {GET, "/logout", WANT_SESSION | PAGE, ask, 0},
+    {POST, "/logout", WANT_SESSION, sign_out, 4096},
+};
+
+static const enum config_name needs[] = {CFG_AUTH0_CLIENT_ID, CFG_AUTH0_CLIENT_SECRET};
+
+static const struct program program = {
+    .name = "logout",
+    .opens = PROGRAM_STORE | PROGRAM_HTTP,
+    .kinds = KIND_BIT(KIND_SESSION) | KIND_BIT(KIND_TOKENS) | KIND_BIT(KIND_CACHE),
+    .needs = needs,
+    .need_count = COUNT(needs),
+    .routes = routes,
+    .route_count = COUNT(routes),
+    .start = start,
+    .stop = stop,
+};
+
+int main(int argc, char **argv)
+{
+    return program_run(&program, argc, argv);
+}
