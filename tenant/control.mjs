@@ -1,8 +1,14 @@
 // The controls for tests, under /tenant/: reset, faults, settings, keys, what each party was asked.
 import fs from 'node:fs';
+import { ALIAS } from './bedrock.mjs';
+import { FGA_CLIENT, STORES } from './fga.mjs';
 import { NAMES } from './hostile.mjs';
 import { publicJwk } from './idtoken.mjs';
 import { notFound } from './http.mjs';
+import { SERVICE_APP } from './okta-service.mjs';
+import { SSWS_TOKEN } from './okta.mjs';
+import { ACCESS_KEYS } from './sigv4.mjs';
+import { VAULT_CONNECTION } from './vault.mjs';
 
 const STATIC = { 'tenant.css': 'text/css; charset=utf-8', 'panel.js': 'text/javascript; charset=utf-8' };
 const bad = (error) => ({ status: 400, body: { error } });
@@ -23,6 +29,8 @@ export function control(world, ctx) {
   if (okta) return changeUser(world, method, decodeURIComponent(okta[1]), body);
   switch (`${method} ${path}`) {
     case 'GET /tenant/health': return { body: { ok: true, node: process.version, issuer: `${world.origin}/` } };
+    case 'GET /tenant/rich': return { body: storeConfig('rich') };
+    case 'GET /tenant/config': return { body: configuration(world, query.get('store') === 'rich' ? 'rich' : 'workshop') };
     case 'POST /tenant/reset': world.reset(); return { body: { ok: true } };
     case 'GET /tenant/faults': return { body: world.faults.list };
     case 'POST /tenant/faults': {
@@ -50,6 +58,22 @@ export function control(world, ctx) {
     case 'GET /tenant/hostile': return { body: NAMES };
     default: return notFound();
   }
+}
+
+const storeConfig = (name) => ({ FGA_STORE_ID: STORES[name].id, FGA_MODEL_ID: STORES[name].model });
+
+/** What points Countersign at this tenant: names and values of its configuration, secrets (all of them public) included. */
+export function configuration(world, store) {
+  const { origin } = world;
+  return {
+    OIDC_ISSUER: `${origin}/`, AUTH0_CLIENT_ID: 'countersign-web', AUTH0_CLIENT_SECRET: 'countersign-web-secret', AUTH0_CONNECTION_NAME: VAULT_CONNECTION,
+    CIBA_CLIENT_ID: 'countersign-ciba', CIBA_CLIENT_SECRET: 'countersign-ciba-secret',
+    FGA_API_URL: origin, FGA_TOKEN_URL: `${origin}/fga/oauth/token`, FGA_AUDIENCE: FGA_CLIENT.audience, FGA_CLIENT_ID: FGA_CLIENT.id, FGA_CLIENT_SECRET: FGA_CLIENT.secret,
+    ...storeConfig(store), FGA_PROFILE: store, FGA_EMAIL_ISSUER: `${origin}/`,
+    OKTA_DOMAIN: origin, OKTA_AUTH: 'token-vault', OKTA_CLIENT_ID: SERVICE_APP, OKTA_API_TOKEN: SSWS_TOKEN,
+    AGENT_BACKEND: 'bedrock-agent', BEDROCK_AGENT_ID: 'WORKSHOP01', BEDROCK_AGENT_ALIAS_ID: ALIAS, AWS_REGION: 'us-east-1',
+    AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME: origin, AWS_ACCESS_KEY_ID: 'AKIDTENANT', AWS_SECRET_ACCESS_KEY: ACCESS_KEYS.AKIDTENANT.secretAccessKey,
+  };
 }
 
 const CHANGEABLE = ['login', 'email', 'firstName', 'lastName', 'status', 'groups', 'admin'];

@@ -1,6 +1,7 @@
 // A model that is hostile on purpose. "hostile 17" in the sentence seeds it: the seed picks the first behaviour
 // (seed modulo their number), everything after comes from the seed's own random numbers. Same seed, same attack.
-import { Buffer } from 'node:buffer';
+// A sentence without a seed is answered honestly, by the rule-driven agent, so that honest turns go between.
+import { RuleAgent } from './agent.mjs';
 import { chunk, event, exception } from './eventstream.mjs';
 
 const MAX_LOOP = 400;
@@ -92,13 +93,17 @@ function propose(r, invocationInputs, invocationId) {
 }
 
 export class HostileAgent {
-  constructor() { this.sessions = new Map(); }
+  constructor() { this.sessions = new Map(); this.honest = new RuleAgent({ form: 'function' }); }
 
-  * run({ sessionId, inputText, results, endSession }) {
+  * run(turn) {
+    const { sessionId, inputText, results, endSession } = turn;
     if (endSession) { this.sessions.delete(sessionId); yield 'bye'; return; }
+    const seeded = /hostile (\d{1,9})/.exec(results ? '' : inputText ?? '');
+    if (!results && !seeded) this.sessions.delete(sessionId);
     let s = this.sessions.get(sessionId);
-    if (!results || !s) {
-      const seed = Number(/hostile (\d{1,9})/.exec(inputText ?? '')?.[1] ?? 0);
+    if (!seeded && !s) { yield* this.honest.run(turn); return; }
+    if (seeded) {
+      const seed = Number(seeded[1]);
       const r = random(seed * 2654435761 + 1);
       s = { r, steps: 0, limit: 1 + r.int(4), next: NAMES[seed % NAMES.length] };
       if (this.sessions.size > 1000) this.sessions.delete(this.sessions.keys().next().value);

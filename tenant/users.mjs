@@ -6,6 +6,7 @@ export const OP_USERS = {
   'oidc|Okta-OIDC|00ubob000000000000001': person('bob@example.test', 'bob-pw', 'Bob Example'),
   'oidc|Okta-OIDC|00ucarol0000000000001': person('carol@example.test', 'carol-pw', 'Carol Example'),
   'oidc|Okta-OIDC|00udave00000000000001': person('dave@example.test', 'dave-pw', 'Dave Example'),
+  'oidc|Okta-OIDC|00uerin00000000000001': person('erin@example.test', 'erin-pw', 'Erin Example'),
   // Strangers that bear alice's e-mail address (row 59): never alice.
   'auth0|mallory': { ...person('mallory@evil.test', 'mallory-pw', 'Alice Example'), claims: { name: 'Alice Example', email: 'alice@example.test', email_verified: false } },
   'auth0|mallory2': { ...person('mallory2@evil.test', 'mallory-pw', 'Alice Example'), claims: { name: 'Alice Example', email: 'alice@example.test', email_verified: 'true' } },
@@ -43,7 +44,8 @@ export const OKTA_USERS = [
   user('00ualice0000000000001', 'alice@example.test', 'Alice', 'Example', [TEST, HELP], { admin: true }),
   user('00ubob000000000000001', 'bob@example.test', 'Bob', 'Example', [TEST, ENG], { admin: true }),
   user('00ucarol0000000000001', 'carol@example.test', 'Carol', 'Example', [TEST, HELP], { admin: true }),
-  user('00udave00000000000001', 'dave@example.test', 'Dave', 'Example', [ENG], { admin: false }),
+  user('00udave00000000000001', 'dave@example.test', 'Dave', 'Example', [ENG], { admin: true }),
+  user('00uerin00000000000001', 'erin@example.test', 'Erin', 'Example', [TEST]),               // no administrator
   user('00umany00000000000001', 'many@example.test', 'Many', 'Groups', OKTA_GROUPS.filter((g) => g.name.startsWith('Many ')).map((g) => g.id)),
   user('00ulocked000000000001', 'locked@example.test', 'Locked', 'Out', [TEST], { status: 'LOCKED_OUT' }),
   user('00ususpended000000001', 'suspended@example.test', 'Sus', 'Pended', [TEST], { status: 'SUSPENDED' }),

@@ -187,3 +187,9 @@ test('the hostile model: the same seed attacks the same way, and every behaviour
   assert.ok(kinds.size > NAMES.length * 0.7, `${kinds.size} of ${NAMES.length} differ`);
   assert.equal(t.stderr(), '');
 });
+
+test('a sentence without a seed is answered honestly by the hostile model too', async () => {
+  const one = await invoke({ text: 'What are the Okta groups for user bob@example.test?', agentId: 'HOSTILE001' });
+  assert.deepEqual(one.calls, [[OKTA, 'get_user_groups', bob]]);
+  assert.match((await invoke({ agentId: 'HOSTILE001', session: one.session, state: answer(one.control, ['Everyone, TestGroup']) })).text, /TestGroup/);
+});

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import http from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
-import { startTenant } from './support.mjs';
+import { WEB, signIn, startTenant } from './support.mjs';
 
 let t;
 before(async () => { t = await startTenant(9012); });
@@ -155,4 +155,16 @@ test('faults: status with headers, override, truncated, reset, act-reset acts on
   const log = (await t.get('/tenant/requests?party=okta')).json;
   assert.ok(log.some((e) => e.path.endsWith('/lifecycle/reset_password') && e.query.sendEmail === 'true' && e.authorization === 'SSWS'));
   assert.ok(!JSON.stringify(log).includes('tenant-api-token'));
+});
+
+test('a person without an administrator role may read himself and nobody else', async () => {
+  const { tokens } = await signIn(t, 'erin@example.test', 'erin-pw');
+  const vault = await t.post('/oauth/token', {
+    grant_type: 'urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token', ...WEB, subject_token: tokens.refresh_token,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:refresh_token', requested_token_type: 'http://auth0.com/oauth/token-type/federated-connection-access-token', connection: 'Okta-OIDC',
+  });
+  const bearer = { authorization: `Bearer ${vault.json.access_token}` };
+  assert.equal((await get('/users/me/groups', bearer)).status, 200);
+  assert.equal((await get(`/users/${BOB}`, bearer)).json.errorCode, 'E0000006');
+  assert.equal((await call('POST', `/users/${BOB}/lifecycle/reset_password?sendEmail=true`, bearer)).json.errorCode, 'E0000006');
 });
