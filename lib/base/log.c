@@ -66,17 +66,6 @@ static unsigned long decode(const unsigned char *text, size_t len)
     }
 }
 
-/* Length of the well-formed character at text, 0 when there is none. */
-static size_t character(const char *text, size_t len)
-{
-    for (size_t step = 1; step <= 4 && step <= len; step++) {
-        if (utf8_valid(text, step)) {
-            return step;
-        }
-    }
-    return 0;
-}
-
 static void put_text(struct line *line, const char *text)
 {
     if (text == NULL) {
@@ -87,7 +76,7 @@ static void put_text(struct line *line, const char *text)
     size_t len = total <= VALUE_MAX_BYTES ? total : VALUE_MAX_BYTES;
     puts_(line, "\"");
     for (size_t at = 0; at < len;) {
-        size_t step = character(text + at, len - at);
+        size_t step = utf8_step(text + at, len - at);
         if (step == 0) {
             /* The cut may fall inside a character; anywhere else the byte is damage. */
             if (total > len && len - at < 4) {

@@ -45,6 +45,11 @@ static size_t utf8_sequence(const unsigned char *text, size_t len)
     return need;
 }
 
+size_t utf8_step(const char *text, size_t len)
+{
+    return len > 0 ? utf8_sequence((const unsigned char *)text, len) : 0;
+}
+
 bool utf8_valid(const char *text, size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)text;

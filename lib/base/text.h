@@ -21,8 +21,7 @@
 void base64url_encode(const uint8_t *bytes, size_t len, char *out);
 void base64url_add(struct buf *out, const void *bytes, size_t len);
 /* Strict. *len is the capacity on entry and the length on return. ERR_INPUT, ERR_LIMIT. */
-WARN_UNUSED enum err base64url_decode(const char *text, size_t text_len, uint8_t *out,
-                                      size_t *len);
+WARN_UNUSED enum err base64url_decode(const char *text, size_t text_len, uint8_t *out, size_t *len);
 /* Standard base64 with padding (Bedrock payloads, Basic credentials). */
 void base64_add(struct buf *out, const void *bytes, size_t len);
 WARN_UNUSED enum err base64_decode(const char *text, size_t text_len, struct buf *out);
@@ -47,6 +46,10 @@ WARN_UNUSED enum err form_get(const char *form, size_t len, const char *name, ch
 
 /* Whole text is valid UTF-8 without NUL, overlongs or surrogates. */
 bool utf8_valid(const char *text, size_t len);
+
+/* Length (1 to 4) of the well-formed character that text begins with, 0 when it begins with none.
+ */
+size_t utf8_step(const char *text, size_t len);
 
 /* Append text as an HTML text or attribute value: & < > " ' and controls escaped. */
 void html_add(struct buf *out, const char *text);

@@ -222,6 +222,9 @@ static void utf8_well_formed_only(void **state)
         assert_false(utf8_valid(bad[i], strlen(bad[i])));
     }
     assert_false(utf8_valid("a\0b", 3));
+    assert_int_equal(utf8_step("\xe2\x82\xac!", 4), 3);
+    assert_int_equal(utf8_step("\xe2\x82\xac!", 2), 0);
+    assert_int_equal(utf8_step("a", 0), 0);
 }
 
 static void html_is_inert(void **state)
