@@ -286,7 +286,7 @@ enum err guard_read_back(struct entry *entry)
         buf_adds(&text, invocation->result);
         buf_adds(&text, " Okta accepted it, but the account does not show it: please look.");
         if (buf_err(&text) == ERR_OK) {
-            (void)text_copy(invocation->result, sizeof invocation->result, buf_str(&text));
+            entry_text(invocation->result, sizeof invocation->result, buf_str(&text));
         }
     }
     buf_free(&text);

@@ -12,6 +12,13 @@ msec entry_now(const struct entry *entry)
     return entry->guard->now();
 }
 
+void entry_text(char *out, size_t size, const char *text)
+{
+    if (text_copy(out, size, text) != ERR_OK) {
+        out[0] = '\0';
+    }
+}
+
 enum err entry_save(struct entry *entry)
 {
     if (entry->dry) {
@@ -55,12 +62,11 @@ static void describe(struct entry *entry, enum action_outcome outcome)
     struct action_answer *answer = entry->answer;
 
     *answer = (struct action_answer){.outcome = outcome};
-    (void)text_copy(answer->text, sizeof answer->text, reason_text(&entry->invocation));
+    entry_text(answer->text, sizeof answer->text, reason_text(&entry->invocation));
     if (!entry->dry) {
-        (void)text_copy(answer->invocation, sizeof answer->invocation, entry->invocation.id);
+        entry_text(answer->invocation, sizeof answer->invocation, entry->invocation.id);
     }
-    (void)text_copy(answer->state, sizeof answer->state,
-                    invocation_state_name(entry->invocation.state));
+    entry_text(answer->state, sizeof answer->state, invocation_state_name(entry->invocation.state));
     entry->stop = true;
 }
 
@@ -83,7 +89,7 @@ enum err entry_tell(struct entry *entry)
 
     describe(entry, invocation->state == INVOCATION_DONE ? OUTCOME_DONE : OUTCOME_FAILURE);
     if (invocation->state == INVOCATION_DONE && invocation->result[0] != '\0') {
-        (void)text_copy(entry->answer->text, sizeof entry->answer->text, invocation->result);
+        entry_text(entry->answer->text, sizeof entry->answer->text, invocation->result);
     }
     if (entry->dry || invocation->told) {
         return ERR_OK;
@@ -105,11 +111,11 @@ enum err entry_refuse(struct entry *entry, const char *reason)
 {
     struct invocation none = {.state = INVOCATION_DENIED};
 
-    (void)text_copy(none.reason, sizeof none.reason, reason);
+    entry_text(none.reason, sizeof none.reason, reason);
     *entry->answer = (struct action_answer){.outcome = OUTCOME_FAILURE};
-    (void)text_copy(entry->answer->text, sizeof entry->answer->text, reason_text(&none));
-    (void)text_copy(entry->answer->state, sizeof entry->answer->state,
-                    invocation_state_name(none.state));
+    entry_text(entry->answer->text, sizeof entry->answer->text, reason_text(&none));
+    entry_text(entry->answer->state, sizeof entry->answer->state,
+               invocation_state_name(none.state));
     entry->stop = true;
     return ERR_OK;
 }

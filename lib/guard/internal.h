@@ -55,6 +55,8 @@ struct entry {
 
 /* ---- entry.c: moving the record, and the answer ---- */
 msec entry_now(const struct entry *entry);
+/* A text of ours into a buffer made for it; "" where it does not fit, never a cut one. */
+void entry_text(char *out, size_t size, const char *text);
 /* Take the edge and save. ERR_CONFLICT: someone was first; reload and look again. */
 WARN_UNUSED enum err entry_move(struct entry *entry, enum invocation_state to, const char *reason);
 WARN_UNUSED enum err entry_save(struct entry *entry);
