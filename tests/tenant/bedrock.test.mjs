@@ -10,7 +10,7 @@ const { NodeHttpHandler } = require('@smithy/node-http-handler');
 let t;
 let aws;
 const client = (credentials = { accessKeyId: 'AKIDTENANT', secretAccessKey: 'tenant-secret' }, region = 'us-east-1') => new BedrockAgentRuntimeClient({ region, endpoint: t.origin, credentials, requestHandler: new NodeHttpHandler(), maxAttempts: 1 });
-before(async () => { t = await startTenant(9014); aws = client(); });
+before(async () => { t = await startTenant(4); aws = client(); });
 after(async () => { aws.destroy(); await t.stop(); });
 beforeEach(async () => { await t.post('/tenant/reset'); });
 

@@ -4,7 +4,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { ALICE, CIBA_CLIENT, WEB, claimsOf, signIn, sleep, startTenant } from './support.mjs';
 
 let t;
-before(async () => { t = await startTenant(9011); });
+before(async () => { t = await startTenant(1); });
 after(async () => { await t.stop(); });
 beforeEach(async () => { await t.post('/tenant/reset'); });
 

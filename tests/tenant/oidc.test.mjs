@@ -5,7 +5,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { ALICE, Browser, RP, WEB, authorizeUrl, claimsOf, headerOf, signIn, startTenant } from './support.mjs';
 
 let t;
-before(async () => { t = await startTenant(9010); });
+before(async () => { t = await startTenant(0); });
 after(async () => { await t.stop(); });
 beforeEach(async () => { await t.post('/tenant/reset'); });
 
@@ -18,22 +18,22 @@ const verify = async (jwt) => {
 };
 
 test('ready under two seconds, with one line on standard output', () => {
-  assert.equal(t.readyLine, 'ready http://127.0.0.1:9010\n');
+  assert.equal(t.readyLine, `ready ${t.origin}\n`);
   assert.ok(t.readyMs < 2000, `${t.readyMs} ms`);
 });
 
 test('discovery looks like Auth0: slash at the end, paths, iss promised', async () => {
   const d = (await t.get('/.well-known/openid-configuration')).json;
-  assert.equal(d.issuer, 'http://127.0.0.1:9010/');
-  assert.equal(d.token_endpoint, 'http://127.0.0.1:9010/oauth/token');
-  assert.equal(d.backchannel_authentication_endpoint, 'http://127.0.0.1:9010/bc-authorize');
+  assert.equal(d.issuer, `${t.origin}/`);
+  assert.equal(d.token_endpoint, `${t.origin}/oauth/token`);
+  assert.equal(d.backchannel_authentication_endpoint, `${t.origin}/bc-authorize`);
   assert.equal(d.authorization_response_iss_parameter_supported, true);
 });
 
 test('alice signs in: iss, state, refresh token without prompt=consent, profile, e-mail and sid in a valid RS256 ID token', async () => {
   const s = await signIn(t, 'alice@example.test', 'alice-pw');
   assert.equal(s.callback.origin + s.callback.pathname, `${RP}/callback`);
-  assert.equal(s.callback.searchParams.get('iss'), 'http://127.0.0.1:9010/');
+  assert.equal(s.callback.searchParams.get('iss'), `${t.origin}/`);
   assert.equal(s.callback.searchParams.get('state'), 's1');
   assert.ok(s.tokens.refresh_token);
   assert.equal(headerOf(s.tokens.id_token).alg, 'RS256');
@@ -58,7 +58,7 @@ test('wrong password stays on the form; Cancel answers access_denied with iss', 
   const page = await b.go(authorizeUrl(t.origin).url);
   const back = await b.go(page.url, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'action=cancel' });
   const q = new URL(back.url).searchParams;
-  assert.deepEqual([q.get('error'), q.get('iss'), q.get('code')], ['access_denied', 'http://127.0.0.1:9010/', null]);
+  assert.deepEqual([q.get('error'), q.get('iss'), q.get('code')], ['access_denied', `${t.origin}/`, null]);
 });
 
 test('PKCE is required and checked, a code works once', async () => {
@@ -124,7 +124,7 @@ test('recipes change the ID token and nothing else, as often as asked', async ()
   assert.ok(await verify(resigned), 'signed by the real key');
   assert.deepEqual([claimsOf(resigned).nonce, claimsOf(resigned).email], ['other', undefined]);
   const foreign = await forged({ key: 'attacker', header: { jwk: '$attacker', jku: '$canary' } });
-  assert.equal(headerOf(foreign).jku, 'http://127.0.0.1:9010/tenant/canary/jwks.json');
+  assert.equal(headerOf(foreign).jku, `${t.origin}/tenant/canary/jwks.json`);
   assert.equal(await verify(foreign), false);
   const hs = await forged({ alg: 'HS256' });
   const pem = crypto.createPublicKey({ key: (await t.get('/.well-known/jwks.json')).json.keys.find((k) => k.kid === headerOf(hs).kid), format: 'jwk' }).export({ type: 'spki', format: 'pem' });

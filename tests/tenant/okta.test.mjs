@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { WEB, signIn, startTenant } from './support.mjs';
 
 let t;
-before(async () => { t = await startTenant(9012); });
+before(async () => { t = await startTenant(2); });
 after(async () => { await t.stop(); });
 beforeEach(async () => { await t.post('/tenant/reset'); });
 
@@ -125,7 +125,7 @@ test('a service app: private_key_jwt, scopes as asked, an assertion only once', 
   assert.equal((await ask(assertion(), 'okta.everything')).json.error, 'invalid_scope');
 });
 
-test('the login moves to another user (row 60)', async () => {
+test('the login moves to another user', async () => {
   await t.post(`/tenant/okta/users/${BOB}`, { login: 'robert@example.test' });
   await t.post('/tenant/okta/users/00udave00000000000001', { login: 'bob@example.test' });
   assert.equal((await get('/users/bob%40example.test')).json.id, '00udave00000000000001');

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { startTenant } from './support.mjs';
 
 let t;
-before(async () => { t = await startTenant(9015); });
+before(async () => { t = await startTenant(5); });
 after(async () => { await t.stop(); });
 const html = { accept: 'text/html' };
 
@@ -62,16 +62,16 @@ test('a malformed path or body is a 4xx', async () => {
 });
 
 test('stops on SIGTERM and SIGINT, with a request hanging too; a taken port is said plainly', async () => {
-  const two = await startTenant(9016);
+  const two = await startTenant(6);
   await two.post('/tenant/faults', { party: 'okta', kind: 'hang' });
   fetch(`${two.origin}/api/v1/users`).catch(() => {});
   const at = Date.now();
   assert.deepEqual(await two.stop(), { code: 0, signal: null });
   assert.ok(Date.now() - at < 1500);
-  const taken = spawn(process.execPath, [fileURLToPath(new URL('../../tenant/main.mjs', import.meta.url)), '--port', '9015']);
+  const taken = spawn(process.execPath, [fileURLToPath(new URL('../../tenant/main.mjs', import.meta.url)), '--port', String(t.port)]);
   let err = '';
   taken.stderr.on('data', (d) => { err += d; });
   const code = await new Promise((r) => { taken.once('exit', r); });
   assert.equal(code, 1);
-  assert.match(err, /port 9015 is in use/);
+  assert.match(err, new RegExp(`port ${t.port} is in use`));
 });

@@ -10,8 +10,12 @@ const MAIN = fileURLToPath(new URL('../../tenant/main.mjs', import.meta.url));
 export const RP = 'http://localhost:9049';
 export const sleep = (ms) => new Promise((r) => { setTimeout(r, ms); });
 
-/** Runs the tenant on a port; returns {origin, stop, get, post, ...}. */
-export async function startTenant(port) {
+/** The runner gives each file a range of ports; by hand it is 9010 and on. */
+const FIRST_PORT = Number(process.env.E2E_PORT ?? 9010);
+
+/** Runs a tenant on the nth port of the range; returns {origin, stop, get, post, ...}. */
+export async function startTenant(n) {
+  const port = FIRST_PORT + n;
   const child = spawn(process.execPath, [MAIN, '--port', String(port)], { env: { ...process.env, TENANT_RP_ORIGINS: RP, TENANT_CIBA_INTERVAL: '1' }, stdio: ['ignore', 'pipe', 'pipe'] });
   const started = Date.now();
   let err = '';
