@@ -5,7 +5,10 @@
 # Each program is one file of cgi-bin/ over build/VARIANT/libcountersign.a, from
 # which the linker takes only the members that the program names.
 
-CC      ?= gcc
+# make's own default is cc, which ?= would leave.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 VARIANT ?= plain
 B       := build/$(VARIANT)
 
@@ -54,7 +57,7 @@ units: $(UNITS)
 
 $(ARCHIVE): $(LIB_OBJ)
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar qcs $@ $^
 
 # The statements of sql/ become one C file, so that the programs carry them and
 # nothing is composed at run time.
