@@ -4,8 +4,8 @@ import { errors } from 'oidc-provider';
 import { OP_USERS } from './users.mjs';
 
 export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba';
-/** Early by no more than this is the network's jitter, not impatience. */
-const TOLERANCE_MS = 50;
+/** Early by no more than this is jitter (the client counts from sending, we from arrival), not impatience. */
+const TOLERANCE_MS = 150;
 
 export class Ciba {
   constructor(world) { this.world = world; this.reset(); }

@@ -117,6 +117,5 @@ export class HostileAgent {
       if (out.returnControl?.invocationId) s.lastInvocation = out.returnControl.invocationId;
       yield out;
     }
-    if (s.steps > s.limit && name !== 'loop' && name !== 'nag') s.next = undefined;
   }
 }
