@@ -193,3 +193,13 @@ test('a sentence without a seed is answered honestly by the hostile model too', 
   assert.deepEqual(one.calls, [[OKTA, 'get_user_groups', bob]]);
   assert.match((await invoke({ agentId: 'HOSTILE001', session: one.session, state: answer(one.control, ['Everyone, TestGroup']) })).text, /TestGroup/);
 });
+
+test('faults reach Bedrock too: a truncated stream, a refusal', async () => {
+  await t.post('/tenant/faults', { party: 'bedrock', kind: 'truncate' });
+  await assert.rejects(invoke({ text: 'hello' }));
+  await t.post('/tenant/faults', { party: 'bedrock', kind: 'status', status: 503, headers: { 'x-amzn-errortype': 'ServiceUnavailableException' }, body: { message: 'no' } });
+  await assert.rejects(invoke({ text: 'hello' }), (e) => e.$metadata.httpStatusCode === 503);
+  const log = (await t.get('/tenant/requests?party=bedrock')).json;
+  assert.ok(log.some((e) => e.body.inputText === 'hello'));
+  assert.ok(!JSON.stringify(log).includes('Signature='));
+});

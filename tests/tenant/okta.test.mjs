@@ -168,3 +168,18 @@ test('a person without an administrator role may read himself and nobody else', 
   assert.equal((await get(`/users/${BOB}`, bearer)).json.errorCode, 'E0000006');
   assert.equal((await call('POST', `/users/${BOB}/lifecycle/reset_password?sendEmail=true`, bearer)).json.errorCode, 'E0000006');
 });
+
+test('faults: slow, delayed, skipped, for ever until cleared', async () => {
+  const fault = (f) => t.post('/tenant/faults', { party: 'okta', ...f });
+  const timed = async () => { const at = Date.now(); const a = await get('/groups?q=Help'); return [a.status, Date.now() - at]; };
+  await fault({ kind: 'delay', ms: 300 });
+  const [status, ms] = await timed();
+  assert.ok(status === 200 && ms >= 290, `${status} ${ms}`);
+  await fault({ kind: 'slow', ms: 1 });
+  const [again, slow] = await timed();
+  assert.ok(again === 200 && slow >= 200, `${again} ${slow}`);
+  await fault({ kind: 'status', status: 500, skip: 1, times: -1 });
+  assert.deepEqual([(await timed())[0], (await timed())[0], (await timed())[0]], [200, 500, 500]);
+  await t.call('DELETE', '/tenant/faults');
+  assert.equal((await timed())[0], 200);
+});
