@@ -187,7 +187,7 @@ test('row 70: a consumed row put back cannot act again', async () => {
   const id = fresh(), turn = `turn-${id}`;
   assert.equal((await reset(id, undefined, { turn })).state, 'REPROMPT');
   const rung = await tenant.phone();
-  const db = path.join(stack.dir, 'countersign.db');
+  const db = path.join(stack.dir, 'db/countersign.db');
   const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', db, text], { encoding: 'utf8' });
   await tenant.approve(rung.id);
   await sleep(2100);
