@@ -202,8 +202,8 @@ test('row 70: a consumed row put back cannot act again', async () => {
 });
 
 test('row 73: context comes from verified facts only; an account FGA does not classify is refused in the rich model', async () => {
-  const rich = await tenant.json('/tenant/rich').catch(() => null);
-  const own = await startStack({ settings: { FGA_PROFILE: 'rich', ...(rich ?? { FGA_STORE_ID: process.env.RICH_STORE ?? '', FGA_MODEL_ID: process.env.RICH_MODEL ?? '' }) } });
+  const { FGA_STORE_ID, FGA_MODEL_ID } = await tenant.json('/tenant/config?store=rich');
+  const own = await startStack({ settings: { FGA_PROFILE: 'rich', FGA_STORE_ID, FGA_MODEL_ID } });
   const outer = [stack, tenant, alice];
   try {
     [stack, tenant] = [own, new Tenant(own.tenant)];

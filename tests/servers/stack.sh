@@ -32,7 +32,7 @@ start() {
     apache) start_apache "$dir" ;;
     *) fail "unknown server $server" ;;
     esac
-    if ! wait_for 20 "http://127.0.0.1:$actions/readyz"; then
+    if ! wait_for 20 "http://127.0.0.1:$actions/readyz" "$dir"; then
         tail -n 40 "$dir/server.log" >&2
         fail "the stack did not become ready"
     fi
