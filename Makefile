@@ -47,15 +47,33 @@ COMMAND   := $(if $(CMD_SRC),$(B)/bin/countersign)
 UNITS     := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 ARCHIVE   := $(B)/libcountersign.a
 
-.PHONY: all build units help run start stop test clean format tidy setup
+PROBE     := $(B)/servers/probe
+
+.PHONY: all build units probe help run start stop test clean format tidy setup
+
+help:
+	@echo 'make run      installs what is missing, builds, starts all on http://localhost:8080; Ctrl-C ends it'
+	@echo 'make start    the same in the background;  make stop  ends it'
+	@echo 'make test     the same set-up, then every test; last line: N passed, N failed, N skipped'
+	@echo 'make build    the programs only, under build/$(VARIANT) (VARIANT=plain, asan, fault)'
+	@echo 'make format   lays the sources out;  make tidy  checks layout and runs clang-tidy'
+	@echo 'make clean    removes build/ (var/, the development state, stays)'
+
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
 
 all: build
 
 build: $(PROGRAMS) $(COMMAND)
 units: $(UNITS)
+probe: $(PROBE)
 
-$(ARCHIVE): $(LIB_OBJ)
+$(B)/libfcgi-checked: deploy/dev/libfcgi.sh $(wildcard /var/lib/dpkg/info/libfcgi-dev.list)
+	@mkdir -p $(@D)
+	@deploy/dev/libfcgi.sh
+	@touch $@
+
+$(ARCHIVE): $(LIB_OBJ) | $(B)/libfcgi-checked
 	@rm -f $@
 	@ar qcs $@ $^
 
@@ -81,9 +99,47 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LINK) $(filter %.o,$^) $(ARCHIVE) $(PKG_LIBS) -lcmocka -o $@
 
+# A program with one route of each kind, for the tests of the loop under real servers.
+$(PROBE): $(B)/tests/servers/probe.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LINK) $(filter %.o,$^) $(ARCHIVE) $(PKG_LIBS) -o $@
+
 -include $(LIB_OBJ:.o=.d) $(PROG_SRC:%.c=$(B)/%.d) $(CMD_SRC:%.c=$(B)/%.d)
 -include $(UNIT_SRC:%.c=$(B)/%.d) $(UNIT_HELP:%.c=$(B)/%.d)
 .SECONDARY:
+
+# Compiling and the set-up must not both be make's: what compiles asks pkg-config,
+# which the set-up installs.  So each command is one call of make after the set-up.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+setup:
+	@deploy/dev/setup.sh run
+
+run start:
+	@deploy/dev/setup.sh run
+	@$(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=plain build
+	@exec deploy/dev/dev.sh $@
+
+stop:
+	@deploy/dev/dev.sh stop
+
+test:
+	@deploy/dev/setup.sh test
+	@$(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=plain build units probe
+	@$(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=asan units
+	@$(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=fault build
+	@exec deploy/dev/node.sh tests/run.mjs
+
+C_FILES = $(wildcard lib/*/*.[ch] cgi-bin/*.c bin/*.[ch] tests/unit/*.[ch] tests/servers/*.c)
+
+format:
+	@deploy/dev/setup.sh lint
+	@clang-format -i $(C_FILES)
+
+tidy: $(B)/gen/sql.inc
+	@deploy/dev/setup.sh lint
+	@clang-format --dry-run -Werror $(C_FILES)
+	@clang-tidy --quiet $(LIB_SRC) $(PROG_SRC) $(CMD_SRC) -- -std=c17 $(WARN) $(CPPFLAGS) $(PKG_CFLAGS)
 
 clean:
 	rm -rf build

@@ -82,12 +82,17 @@ stop_recorded() { # stop_recorded DIR
     fi
 }
 
-wait_for() { # wait_for SECONDS URL: any answer below 500
-    local code
+wait_for() { # wait_for SECONDS URL [DIR]: any answer below 500; gives up when a process of DIR has ended
+    local code pid time name
     for _ in $(seq 1 $(($1 * 10))); do
         code=$(curl -s -o /dev/null -m 5 -w '%{http_code}' "$2" || true)
         if [ "$code" -ge 200 ] && [ "$code" -lt 500 ]; then
             return 0
+        fi
+        if [ -n "${3:-}" ]; then
+            while read -r pid time name; do
+                is_ours "$pid" "$time" || { say "$name has ended" >&2 && return 1; }
+            done <"$3/pids"
         fi
         sleep 0.1
     done

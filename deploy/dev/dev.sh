@@ -24,7 +24,7 @@ start() {
     export_site "$dir" "$port" "$actions" "$base" "$ROOT/build/plain"
     umask 077
     start_lighttpd "$dir"
-    wait_for 10 "http://127.0.0.1:$actions/readyz" ||
+    wait_for 10 "http://127.0.0.1:$actions/readyz" "$dir" ||
         fail "the web server did not become ready; the end of var/server.log: $(tail -n 20 "$dir/server.log")"
     wake_once "$port" "$base"
     trap - EXIT

@@ -11,7 +11,7 @@ start_tenant() { # start_tenant DIR TENANT_PORT PUBLIC_ORIGIN
     TENANT_RP_ORIGINS=${TENANT_RP_ORIGINS:-$3} setsid "$node" "$ROOT/tenant/main.mjs" --port "$2" \
         </dev/null >>"$1/tenant.log" 2>&1 &
     record "$1" $! tenant
-    wait_for 10 "http://127.0.0.1:$2/tenant/health" || fail "the tenant did not start: $(tail -n 5 "$1/tenant.log")"
+    wait_for 10 "http://127.0.0.1:$2/tenant/health" "$1" || fail "the tenant did not start: $(tail -n 5 "$1/tenant.log")"
 }
 
 # What the site files read (lighttpd/countersign.conf lists it).
