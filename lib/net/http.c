@@ -225,6 +225,7 @@ static CURLcode set_options(struct transfer *t, struct curl_slist *list, msec le
     SET(CURLOPT_TIMEOUT_MS, (long)left);
     SET(CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
     SET(CURLOPT_MAXCONNECTS, 4L);
+    SET(CURLOPT_FRESH_CONNECT, t->request->fresh_connection ? 1L : 0L);
     SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->body_max);
     SET(CURLOPT_PREREQFUNCTION, on_send);
     SET(CURLOPT_PREREQDATA, t);

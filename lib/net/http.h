@@ -40,6 +40,12 @@ struct http_request {
     msec deadline;   /* total milliseconds for the whole call; 0 means 10 s */
     size_t body_max; /* cap of the answer in bytes; 0 means 1 MiB */
     /*
+     * For an act that must not be repeated: not on a kept connection, which the
+     * peer may just be closing.  The request would be lost there and its outcome
+     * unknown for no reason; a handshake is the smaller price.
+     */
+    bool fresh_connection;
+    /*
      * When set, the body of an answer with status 200 goes here piece by piece
      * as it comes instead of into the response; anything but ERR_OK stops the
      * transfer and is what http_call returns.

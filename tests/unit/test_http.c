@@ -622,6 +622,24 @@ static void a_read_may_be_sent_again(void **state)
     assert_int_equal(peer_requests(f->peer), 3);
 }
 
+static void acts_take_a_connection_of_their_own(void **state)
+{
+    struct fixture *f = *state;
+    struct http_response response;
+
+    for (size_t i = 0; i < 3; i++) {
+        peer_say(f->peer, "200 OK", "", "");
+        assert_int_equal(http_call(f->http,
+                                   &(struct http_request){.method = "POST",
+                                                          .url = peer_url(f->peer, "/act"),
+                                                          .fresh_connection = true},
+                                   &response),
+                         ERR_OK);
+        http_response_free(&response);
+        assert_int_equal(peer_connections(f->peer), i + 1);
+    }
+}
+
 static void a_connection_closed_meanwhile_costs_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -923,6 +941,7 @@ int main(void)
         TEST("row 47: a write is never sent twice, even on a stale connection",
              row47_a_write_is_never_sent_twice),
         TEST("http: a read may be sent again", a_read_may_be_sent_again),
+        TEST("http: an act may have a connection of its own", acts_take_a_connection_of_their_own),
         TEST("http: a connection closed meanwhile costs a write nothing",
              a_connection_closed_meanwhile_costs_nothing),
         TEST("http: at most 16 at once, and waiting ends with the deadline", the_pool_is_bounded),
