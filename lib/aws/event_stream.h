@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENT_STREAM_HEADERS_MAX (128 * 1024)
-#define EVENT_STREAM_PAYLOAD_MAX (24 * 1024 * 1024)
+#define EVENT_STREAM_HEADERS_MAX ((size_t)128 * 1024)
+#define EVENT_STREAM_PAYLOAD_MAX ((size_t)24 * 1024 * 1024)
 
 enum event_header_type {
     EVENT_TRUE = 0,

@@ -18,10 +18,11 @@ static void encode(struct buf *out, const char *bytes, size_t len, bool keep_sla
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)bytes[i];
-        if (unreserved(c) || (keep_slash && c == '/'))
+        if (unreserved(c) || (keep_slash && c == '/')) {
             buf_addc(out, (char)c);
-        else
+        } else {
             buf_addf(out, "%%%02X", c);
+        }
     }
 }
 
@@ -30,8 +31,9 @@ static size_t parent(const struct buf *out)
 {
     size_t len = out->len;
 
-    while (len > 0 && out->data[len - 1] != '/')
+    while (len > 0 && out->data[len - 1] != '/') {
         len--;
+    }
     return len > 0 ? len - 1 : 0;
 }
 
@@ -47,12 +49,14 @@ static void normalize(struct buf *out, const char *path)
             directory = true;
         }
         len = strcspn(path, "/");
-        if (len == 0)
+        if (len == 0) {
             break;
+        }
         if (len == 2 && memcmp(path, "..", 2) == 0) {
             out->len = parent(out);
-            if (out->data != NULL)
+            if (out->data != NULL) {
                 out->data[out->len] = '\0';
+            }
             directory = true;
         } else if (len == 1 && *path == '.') {
             directory = true;
@@ -63,8 +67,9 @@ static void normalize(struct buf *out, const char *path)
         }
         path += len;
     }
-    if (directory || out->len == 0)
+    if (directory || out->len == 0) {
         buf_addc(out, '/');
+    }
 }
 
 static enum err add_path(struct buf *out, const struct sigv4_request *request)
@@ -72,15 +77,17 @@ static enum err add_path(struct buf *out, const struct sigv4_request *request)
     struct buf path = buf_make(PATH_MAX_BYTES);
     enum err err;
 
-    if (request->normalize_path)
+    if (request->normalize_path) {
         normalize(&path, request->path);
-    else
+    } else {
         buf_adds(&path, request->path[0] == '\0' ? "/" : request->path);
+    }
     err = buf_err(&path);
-    if (err == ERR_OK && request->encode_path)
+    if (err == ERR_OK && request->encode_path) {
         encode(out, buf_str(&path), path.len, true);
-    else if (err == ERR_OK)
+    } else if (err == ERR_OK) {
         buf_add(out, buf_str(&path), path.len);
+    }
     buf_free(&path);
     return err;
 }
@@ -101,10 +108,12 @@ static int parameter_order(const void *a, const void *b)
 
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
+    if (c >= '0' && c <= '9') {
         return c - '0';
-    if (c >= 'A' && c <= 'F')
+    }
+    if (c >= 'A' && c <= 'F') {
         return c - 'A' + 10;
+    }
     return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
 }
 
@@ -142,21 +151,25 @@ static enum err add_query(struct buf *out, const char *query)
                 goto done;
             }
             err = encode_part(query, key_len, &parameters[count].key);
-            if (err == ERR_OK)
+            if (err == ERR_OK) {
                 err = encode_part(equals == NULL ? "" : equals + 1,
                                   equals == NULL ? 0 : len - key_len - 1, &parameters[count].value);
+            }
             count++;
-            if (err != ERR_OK)
+            if (err != ERR_OK) {
                 goto done;
+            }
         }
         query += len;
-        if (*query == '&')
+        if (*query == '&') {
             query++;
+        }
     }
     qsort(parameters, count, sizeof(parameters[0]), parameter_order);
     for (size_t i = 0; i < count; i++) {
-        if (i > 0)
+        if (i > 0) {
             buf_addc(out, '&');
+        }
         buf_adds(out, parameters[i].key);
         buf_addc(out, '=');
         buf_adds(out, parameters[i].value);
@@ -171,8 +184,9 @@ done:
 
 static void add_lower(struct buf *out, const char *text)
 {
-    for (; *text != '\0'; text++)
+    for (; *text != '\0'; text++) {
         buf_addc(out, (char)((*text >= 'A' && *text <= 'Z') ? *text - 'A' + 'a' : *text));
+    }
 }
 
 /* Trimmed, and each run of spaces one space. */
@@ -186,8 +200,9 @@ static void add_value(struct buf *out, const char *value)
             gap = begun;
             continue;
         }
-        if (gap)
+        if (gap) {
             buf_addc(out, ' ');
+        }
         buf_addc(out, *value);
         gap = false;
         begun = true;
@@ -215,8 +230,9 @@ static enum err check_headers(const struct sigv4_header *headers, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (headers[i].name == NULL || headers[i].value == NULL || headers[i].name[0] == '\0' ||
             strpbrk(headers[i].name, "\r\n:; \t") != NULL ||
-            strpbrk(headers[i].value, "\r\n") != NULL)
+            strpbrk(headers[i].value, "\r\n") != NULL) {
             return ERR_INPUT;
+        }
         host = host || (strcasecmp(headers[i].name, "host") == 0 && headers[i].value[0] != '\0');
     }
     return host ? ERR_OK : ERR_INPUT;
@@ -249,17 +265,20 @@ enum err sigv4_canonical(const struct sigv4_request *request, struct sigv4_heade
 {
     enum err err = check_headers(headers, count);
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
+    }
     buf_adds(out, request->method);
     buf_addc(out, '\n');
     err = add_path(out, request);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
+    }
     buf_addc(out, '\n');
     err = add_query(out, request->query);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
+    }
     buf_addc(out, '\n');
     add_headers(out, names, headers, count);
     buf_addc(out, '\n');

@@ -51,19 +51,24 @@ enum err http_open(const struct config *config, struct http **out)
     enum err err = ERR_MEMORY;
 
     *out = NULL;
-    if (http == NULL)
+    if (http == NULL) {
         return ERR_MEMORY;
+    }
     http->allow_loopback = config_flag(config, CFG_ALLOW_HTTP_LOOPBACK);
     err = text_dup(config_text(config, CFG_ACTIONS_URL), &http->actions_url);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = text_dup(config_text(config, CFG_HTTP_PROXY_URL), &http->proxy);
+    }
     if (err == ERR_OK && http->proxy[0] != '\0' && !text_starts(http->proxy, "http://") &&
-        !text_starts(http->proxy, "https://"))
+        !text_starts(http->proxy, "https://")) {
         err = ERR_CONFIG;
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = pool_new(&http->pool);
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         goto done;
+    }
     /* libcurl guards SIGPIPE only where it may use signals, which threads forbid. */
     if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
         struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -78,8 +83,9 @@ done:
 
 void http_free(struct http *http)
 {
-    if (http == NULL)
+    if (http == NULL) {
         return;
+    }
     pool_free(http->pool);
     free(http->actions_url);
     free_wiped(http->proxy);
@@ -88,12 +94,15 @@ void http_free(struct http *http)
 
 static enum err url_allowed(const struct http *http, const char *text, struct url *url)
 {
-    if (url_split(text, url) != ERR_OK)
+    if (url_split(text, url) != ERR_OK) {
         return ERR_INPUT;
-    if (url->https)
+    }
+    if (url->https) {
         return ERR_OK;
-    if (!url->loopback || !(http->allow_loopback || http_same_origin(text, http->actions_url)))
+    }
+    if (!url->loopback || !(http->allow_loopback || http_same_origin(text, http->actions_url))) {
         return ERR_INPUT;
+    }
     return ERR_OK;
 }
 
@@ -109,8 +118,9 @@ static uint64_t origin_hash(const struct url *url)
 {
     uint64_t hash = 14695981039346656037u ^ url->port ^ (url->https ? 65536u : 0u);
 
-    for (const char *p = url->host; *p != '\0'; p++)
+    for (const char *p = url->host; *p != '\0'; p++) {
         hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    }
     return hash | 1;
 }
 
@@ -127,8 +137,9 @@ static int on_send(void *data, char *ip, char *local_ip, int port, int local_por
     (void)local_ip;
     (void)port;
     (void)local_port;
-    if (t->sends > 0 && strcmp(t->request->method, "GET") != 0)
+    if (t->sends > 0 && strcmp(t->request->method, "GET") != 0) {
         return CURL_PREREQFUNC_ABORT;
+    }
     t->sends++;
     return CURL_PREREQFUNC_OK;
 }
@@ -140,8 +151,9 @@ static curl_socket_t on_socket(void *data, curlsocktype purpose, struct curl_soc
 
     (void)purpose;
     if (!t->proxied && (t->url.https ? address_is_forbidden(&address->addr)
-                                     : !address_is_loopback(&address->addr)))
+                                     : !address_is_loopback(&address->addr))) {
         return CURL_SOCKET_BAD;
+    }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -155,10 +167,12 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *data)
         return 0;
     }
     t->header_bytes += len;
-    if (t->headers_done)
+    if (t->headers_done) {
         return len;
-    if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0)
+    }
+    if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
         buf_reset(&t->response->headers);
+    }
     buf_add(&t->response->headers, bytes, len);
     if (len <= 2 && (bytes[0] == '\r' || bytes[0] == '\n')) {
         long status = 0;
@@ -244,28 +258,35 @@ static void content_type(CURL *easy, char *out, size_t size)
     size_t len;
 
     out[0] = '\0';
-    if (curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &text) != CURLE_OK || text == NULL)
+    if (curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &text) != CURLE_OK || text == NULL) {
         return;
+    }
     len = strcspn(text, "; \t");
-    if (len >= size)
+    if (len >= size) {
         return;
-    for (size_t i = 0; i < len; i++)
+    }
+    for (size_t i = 0; i < len; i++) {
         out[i] = (char)((text[i] >= 'A' && text[i] <= 'Z') ? text[i] - 'A' + 'a' : text[i]);
+    }
     out[len] = '\0';
 }
 
 static enum err outcome(const struct transfer *t, CURLcode code)
 {
     /* A close in mid-header is a success to libcurl; to us an answer without its end is none. */
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
         return t->headers_done ? ERR_OK : ERR_UNKNOWN;
-    if (t->err != ERR_OK)
+    }
+    if (t->err != ERR_OK) {
         return t->err;
+    }
     if (t->sends == 0) {
-        if (code == CURLE_OUT_OF_MEMORY)
+        if (code == CURLE_OUT_OF_MEMORY) {
             return ERR_MEMORY;
-        if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+        }
+        if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
             return ERR_INPUT;
+        }
         return ERR_REMOTE;
     }
     return code == CURLE_FILESIZE_EXCEEDED ? ERR_LIMIT : ERR_UNKNOWN;
@@ -287,34 +308,41 @@ enum err http_call(struct http *http, const struct http_request *request,
     response->headers = buf_make_secret(BLOCK_MAX);
     response->body = buf_make_secret(t.body_max);
     err = url_allowed(http, request->url, &t.url);
-    if (err == ERR_OK && !request_method_allowed(request))
+    if (err == ERR_OK && !request_method_allowed(request)) {
         err = ERR_INPUT;
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = request_headers(request, &list);
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         goto done;
+    }
     t.proxied = http->proxy[0] != '\0' && !t.url.loopback;
-    if (allowed > INT_MAX)
+    if (allowed > INT_MAX) {
         allowed = INT_MAX;
+    }
     err = easy_take(http->pool, origin_hash(&t.url), start + (allowed > 0 ? allowed : 0), &t.easy);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         goto done;
+    }
     left = allowed - (clock_monotonic() - start);
     if (left <= 0) { /* to libcurl a time-out of 0 means none */
         err = ERR_REMOTE;
         goto done;
     }
     code = set_options(&t, list, left);
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
         code = curl_easy_perform(t.easy);
+    }
     err = outcome(&t, code);
     if (err == ERR_OK) {
         curl_easy_getinfo(t.easy, CURLINFO_RESPONSE_CODE, &response->status);
         content_type(t.easy, response->content_type, sizeof(response->content_type));
     }
 done:
-    if (t.easy != NULL)
+    if (t.easy != NULL) {
         easy_give(http->pool, t.easy, origin_hash(&t.url));
+    }
     request_headers_free(list);
     if (err != ERR_OK) {
         log_line(LOG_WARN, "remote call failed", LOG_T("host", t.url.host),

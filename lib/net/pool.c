@@ -39,11 +39,13 @@ static int condition_init(pthread_cond_t *condition)
     pthread_condattr_t attributes;
     int failed = pthread_condattr_init(&attributes);
 
-    if (failed != 0)
+    if (failed != 0) {
         return failed;
+    }
     failed = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    if (failed == 0)
+    if (failed == 0) {
         failed = pthread_cond_init(condition, &attributes);
+    }
     pthread_condattr_destroy(&attributes);
     return failed;
 }
@@ -53,11 +55,13 @@ enum err pool_new(struct pool **out)
     struct pool *pool;
 
     *out = NULL;
-    if (pthread_once(&curl_once, curl_start) != 0 || curl_ready != CURLE_OK)
+    if (pthread_once(&curl_once, curl_start) != 0 || curl_ready != CURLE_OK) {
         return ERR_SYSTEM;
+    }
     pool = calloc(1, sizeof(*pool));
-    if (pool == NULL)
+    if (pool == NULL) {
         return ERR_MEMORY;
+    }
     if (condition_init(&pool->returned) != 0) {
         free(pool);
         return ERR_SYSTEM;
@@ -70,10 +74,12 @@ enum err pool_new(struct pool **out)
 
 void pool_free(struct pool *pool)
 {
-    if (pool == NULL)
+    if (pool == NULL) {
         return;
-    for (size_t i = 0; i < POOL_HANDLES; i++)
+    }
+    for (size_t i = 0; i < POOL_HANDLES; i++) {
         curl_easy_cleanup(pool->slots[i].easy);
+    }
     X509_STORE_free(pool->store);
     pthread_cond_destroy(&pool->returned);
     pthread_mutex_destroy(&pool->lock);
@@ -84,8 +90,9 @@ void pool_free(struct pool *pool)
 static bool slot_knows(const struct slot *slot, uint64_t origin)
 {
     for (size_t i = 0; i < ORIGINS_REMEMBERED; i++) {
-        if (slot->origins[i] == origin)
+        if (slot->origins[i] == origin) {
             return true;
+        }
     }
     return false;
 }
@@ -103,8 +110,9 @@ static struct slot *slot_choose(struct pool *pool, uint64_t origin)
         struct slot *slot = &pool->slots[i];
         int rank = slot->easy == NULL ? 1 : slot_knows(slot, origin) ? 3 : 2;
 
-        if (slot->out)
+        if (slot->out) {
             continue;
+        }
         if (rank > best_rank || (rank == best_rank && slot->last_use > best->last_use)) {
             best = slot;
             best_rank = rank;
@@ -132,8 +140,9 @@ enum err easy_take(struct pool *pool, uint64_t origin, msec deadline, CURL **out
         err = ERR_REMOTE;
         goto done;
     }
-    if (slot->easy == NULL)
+    if (slot->easy == NULL) {
         slot->easy = curl_easy_init();
+    }
     if (slot->easy == NULL) {
         err = ERR_MEMORY;
         pthread_cond_signal(&pool->returned);
@@ -150,8 +159,9 @@ static void slot_remember(struct slot *slot, uint64_t origin)
 {
     size_t at = 0;
 
-    while (at < ORIGINS_REMEMBERED - 1 && slot->origins[at] != origin)
+    while (at < ORIGINS_REMEMBERED - 1 && slot->origins[at] != origin) {
         at++;
+    }
     memmove(&slot->origins[1], &slot->origins[0], at * sizeof(slot->origins[0]));
     slot->origins[0] = origin;
 }
@@ -182,15 +192,17 @@ CURLcode pool_trust(CURL *easy, void *ssl_context, void *data)
     if (pool->store == NULL) {
         /* The directory form reads a certificate when it is asked for, not all of them at once. */
         store = X509_STORE_new();
-        if (store != NULL && X509_STORE_set_default_paths(store) == 1)
+        if (store != NULL && X509_STORE_set_default_paths(store) == 1) {
             pool->store = store;
-        else
+        } else {
             X509_STORE_free(store);
+        }
     }
     store = pool->store;
     pthread_mutex_unlock(&pool->store_lock);
-    if (store == NULL)
+    if (store == NULL) {
         return CURLE_SSL_CACERT_BADFILE;
+    }
     SSL_CTX_set1_cert_store(ssl_context, store);
     return CURLE_OK;
 }

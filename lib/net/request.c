@@ -17,23 +17,27 @@ static bool header_allowed(const struct http_header *header)
     static const char *const ours[] = {"Host", "Content-Length", "Transfer-Encoding", "Connection",
                                        "Expect"};
 
-    if (!text_of(header->name, 1, 128, token) || header->value == NULL)
+    if (!text_of(header->name, 1, 128, token) || header->value == NULL) {
         return false;
+    }
     for (const char *p = header->value; *p != '\0'; p++) {
-        if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
+        if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f) {
             return false;
+        }
     }
     for (size_t i = 0; i < COUNT(ours); i++) {
-        if (strcasecmp(header->name, ours[i]) == 0)
+        if (strcasecmp(header->name, ours[i]) == 0) {
             return false;
+        }
     }
     return true;
 }
 
 void request_headers_free(struct curl_slist *list)
 {
-    for (struct curl_slist *item = list; item != NULL; item = item->next)
+    for (struct curl_slist *item = list; item != NULL; item = item->next) {
         wipe(item->data, strlen(item->data));
+    }
     curl_slist_free_all(list);
 }
 
@@ -53,10 +57,11 @@ static enum err list_add(struct curl_slist **list, const char *name, const char 
         goto done;
     }
     grown = curl_slist_append(*list, buf_str(&line));
-    if (grown == NULL)
+    if (grown == NULL) {
         err = ERR_MEMORY;
-    else
+    } else {
         *list = grown;
+    }
 done:
     buf_free(&line);
     return err;
@@ -67,8 +72,9 @@ static enum err list_suppress(struct curl_slist **list, const char *name_and_col
 {
     struct curl_slist *grown = curl_slist_append(*list, name_and_colon);
 
-    if (grown == NULL)
+    if (grown == NULL) {
         return ERR_MEMORY;
+    }
     *list = grown;
     return ERR_OK;
 }
@@ -79,21 +85,26 @@ enum err request_headers(const struct http_request *request, struct curl_slist *
     bool has_type = false;
     enum err err = ERR_OK;
 
-    if (request->header_count > HTTP_HEADERS_MAX)
+    if (request->header_count > HTTP_HEADERS_MAX) {
         return ERR_INPUT;
+    }
     err = http_host_header(request->url, host, sizeof(host));
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = list_add(out, "Host", host);
+    }
     for (size_t i = 0; i < request->header_count && err == ERR_OK; i++) {
-        if (!header_allowed(&request->headers[i]))
+        if (!header_allowed(&request->headers[i])) {
             return ERR_INPUT;
+        }
         has_type = has_type || strcasecmp(request->headers[i].name, "Content-Type") == 0;
         err = list_add(out, request->headers[i].name, request->headers[i].value);
     }
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = list_suppress(out, "Expect:");
-    if (err == ERR_OK && !has_type)
+    }
+    if (err == ERR_OK && !has_type) {
         err = list_suppress(out, "Content-Type:");
+    }
     return err;
 }
 
@@ -101,8 +112,9 @@ bool request_method_allowed(const struct http_request *request)
 {
     const char *method = request->method;
 
-    if (text_equal(method, "GET"))
+    if (text_equal(method, "GET")) {
         return request->body == NULL;
+    }
     return text_equal(method, "POST") || text_equal(method, "PUT") || text_equal(method, "DELETE");
 }
 
@@ -114,14 +126,17 @@ CURLcode easy_set_body(CURL *easy, const struct http_request *request)
     if (request->body != NULL || strcmp(request->method, "POST") == 0 ||
         strcmp(request->method, "PUT") == 0) {
         code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        if (code == CURLE_OK)
+        if (code == CURLE_OK) {
             code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                     (curl_off_t)(request->body == NULL ? 0 : request->body_len));
-        if (code == CURLE_OK)
+        }
+        if (code == CURLE_OK) {
             code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
                                     request->body == NULL ? "" : request->body);
+        }
     }
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
         code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    }
     return code;
 }

@@ -10,8 +10,9 @@
 
 void http_response_free(struct http_response *response)
 {
-    if (response == NULL)
+    if (response == NULL) {
         return;
+    }
     buf_free(&response->headers);
     buf_free(&response->body);
     memset(response, 0, sizeof(*response));
@@ -43,8 +44,9 @@ const char *http_response_header(const struct http_response *response, const cha
                 value++;
                 value_len--;
             }
-            while (value_len > 0 && strchr(" \t\r", value[value_len - 1]) != NULL)
+            while (value_len > 0 && strchr(" \t\r", value[value_len - 1]) != NULL) {
                 value_len--;
+            }
             buf_add(scratch, value, value_len);
             return buf_err(scratch) == ERR_OK ? buf_str(scratch) : NULL;
         }
@@ -60,10 +62,11 @@ int http_retry_after(const struct http_response *response)
     int64_t seconds = -1;
 
     /* Nine digits are read and then held to the hour; more than that is no number of ours. */
-    if (text == NULL || strlen(text) > 9 || text_number(text, 999999999, &seconds) != ERR_OK)
+    if (text == NULL || strlen(text) > 9 || text_number(text, 999999999, &seconds) != ERR_OK) {
         seconds = -1;
-    else if (seconds > RETRY_AFTER_MAX)
+    } else if (seconds > RETRY_AFTER_MAX) {
         seconds = RETRY_AFTER_MAX;
+    }
     buf_free(&scratch);
     return (int)seconds;
 }
@@ -83,17 +86,21 @@ enum err http_host_header(const char *url, char *out, size_t size)
     struct url parts;
     enum err err;
 
-    if (size > 0)
+    if (size > 0) {
         out[0] = '\0';
+    }
     err = url_split(url, &parts);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         goto done;
+    }
     buf_addf(&text, parts.ipv6 ? "[%s]" : "%s", parts.host);
-    if (!parts.port_is_default)
+    if (!parts.port_is_default) {
         buf_addf(&text, ":%u", parts.port);
+    }
     err = buf_err(&text);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = text_copy(out, size, buf_str(&text));
+    }
 done:
     buf_free(&text);
     return err;

@@ -15,7 +15,10 @@ static bool digit(char c)
 
 static char lower(char c)
 {
-    return (c >= 'A' && c <= 'Z') ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z') {
+        c = (char)(c - 'A' + 'a');
+    }
+    return c;
 }
 
 static bool ipv4_is_loopback(in_addr_t network_order)
@@ -81,11 +84,13 @@ static bool looks_like_ipv4(const char *host)
     size_t len = strlen(host);
     const char *label;
 
-    if (len > 0 && host[len - 1] == '.')
+    if (len > 0 && host[len - 1] == '.') {
         len--;
+    }
     label = host + len;
-    while (label > host && label[-1] != '.')
+    while (label > host && label[-1] != '.') {
         label--;
+    }
     return label < host + len &&
            (digit(label[0]) &&
             (strspn(label, "0123456789") >= (size_t)(host + len - label) || label[1] == 'x'));
@@ -97,18 +102,21 @@ static enum err host_check(struct url *url)
     struct in6_addr v6;
 
     if (url->ipv6) {
-        if (inet_pton(AF_INET6, url->host, &v6) != 1 || ipv6_is_forbidden(&v6))
+        if (inet_pton(AF_INET6, url->host, &v6) != 1 || ipv6_is_forbidden(&v6)) {
             return ERR_INPUT;
+        }
         url->loopback = IN6_IS_ADDR_LOOPBACK(&v6);
         return ERR_OK;
     }
     if (!text_of(url->host, 1, 253, "abcdefghijklmnopqrstuvwxyz0123456789.-_") ||
-        url->host[0] == '.' || strstr(url->host, "..") != NULL)
+        url->host[0] == '.' || strstr(url->host, "..") != NULL) {
         return ERR_INPUT;
+    }
     if (looks_like_ipv4(url->host)) {
         /* Four plain decimal numbers or nothing: 127.1 and 0x7f000001 have two readings. */
-        if (inet_pton(AF_INET, url->host, &v4) != 1 || ipv4_is_forbidden(v4.s_addr))
+        if (inet_pton(AF_INET, url->host, &v4) != 1 || ipv4_is_forbidden(v4.s_addr)) {
             return ERR_INPUT;
+        }
         url->loopback = ipv4_is_loopback(v4.s_addr);
         return ERR_OK;
     }
@@ -120,15 +128,18 @@ static enum err port_read(const char *text, size_t len, struct url *url)
 {
     unsigned value = 0;
 
-    if (len == 0 || len > 5)
+    if (len == 0 || len > 5) {
         return ERR_INPUT;
+    }
     for (size_t i = 0; i < len; i++) {
-        if (!digit(text[i]))
+        if (!digit(text[i])) {
             return ERR_INPUT;
+        }
         value = value * 10 + (unsigned)(text[i] - '0');
     }
-    if (value == 0 || value > 65535)
+    if (value == 0 || value > 65535) {
         return ERR_INPUT;
+    }
     url->port_is_default = value == url->port;
     url->port = value;
     return ERR_OK;
@@ -139,8 +150,9 @@ static bool bytes_plain(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (c <= 0x20 || c >= 0x7f || strchr("#\\\"<>^`{|}", c) != NULL)
+        if (c <= 0x20 || c >= 0x7f || strchr("#\\\"<>^`{|}", c) != NULL) {
             return false;
+        }
     }
     return true;
 }
@@ -155,11 +167,13 @@ enum err url_split(const char *text, struct url *out)
     size_t host_len;
 
     memset(out, 0, sizeof(*out));
-    if (text == NULL)
+    if (text == NULL) {
         return ERR_INPUT;
+    }
     len = strnlen(text, URL_MAX + 1);
-    if (len > URL_MAX || !bytes_plain(text, len))
+    if (len > URL_MAX || !bytes_plain(text, len)) {
         return ERR_INPUT;
+    }
     if (strncasecmp(text, "https://", 8) == 0) {
         url.https = true;
         url.port = 443;
@@ -171,34 +185,41 @@ enum err url_split(const char *text, struct url *out)
         return ERR_INPUT;
     }
     authority_len = strcspn(authority, "/?");
-    if (memchr(authority, '@', authority_len) != NULL)
+    if (memchr(authority, '@', authority_len) != NULL) {
         return ERR_INPUT;
+    }
     if (authority[0] == '[') {
         url.ipv6 = true;
         authority++;
         authority_len--;
         host_end = memchr(authority, ']', authority_len);
-        if (host_end == NULL)
+        if (host_end == NULL) {
             return ERR_INPUT;
+        }
         host_len = (size_t)(host_end - authority);
         host_end++;
     } else {
         host_end = memchr(authority, ':', authority_len);
-        if (host_end == NULL)
+        if (host_end == NULL) {
             host_end = authority + authority_len;
+        }
         host_len = (size_t)(host_end - authority);
     }
-    if (host_len == 0 || host_len >= sizeof(url.host))
+    if (host_len == 0 || host_len >= sizeof(url.host)) {
         return ERR_INPUT;
-    for (size_t i = 0; i < host_len; i++)
+    }
+    for (size_t i = 0; i < host_len; i++) {
         url.host[i] = lower(authority[i]);
-    if (host_check(&url) != ERR_OK)
+    }
+    if (host_check(&url) != ERR_OK) {
         return ERR_INPUT;
+    }
     if (host_end < authority + authority_len) {
         if (*host_end != ':' ||
             port_read(host_end + 1, (size_t)(authority + authority_len - host_end - 1), &url) !=
-                ERR_OK)
+                ERR_OK) {
             return ERR_INPUT;
+        }
     }
     *out = url;
     return ERR_OK;

@@ -82,7 +82,8 @@ static void error_code(const struct http_response *response, char code[OKTA_CODE
     if (js_parse_object(buf_str(&response->body), response->body.len, ERROR_MAX, &body) == ERR_OK) {
         text = js_text(body, "errorCode");
     }
-    if (text_of(text, 1, OKTA_CODE_SIZE - 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) {
+    if (text != NULL &&
+        text_of(text, 1, OKTA_CODE_SIZE - 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) {
         memcpy(code, text, strlen(text) + 1);
     }
     json_decref(body);

@@ -66,7 +66,10 @@ bool okta_group_name_valid(const char *name)
 
 static char lower(char c)
 {
-    return (c >= 'A' && c <= 'Z') ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z') {
+        c = (char)(c - 'A' + 'a');
+    }
+    return c;
 }
 
 bool okta_login_equal(const char *a, const char *b)

@@ -65,18 +65,21 @@ static int wait_readable(const struct peer *peer, int fd)
     struct pollfd poller = {.fd = fd, .events = POLLIN};
 
     while (!atomic_load(&peer->stop)) {
-        if (poll(&poller, 1, TICK_MS) > 0)
+        if (poll(&poller, 1, TICK_MS) > 0) {
             return 0;
+        }
     }
     return -1;
 }
 
 static long conn_read(struct connection *c, char *out, size_t size)
 {
-    if (c->ssl != NULL && SSL_pending(c->ssl) > 0)
+    if (c->ssl != NULL && SSL_pending(c->ssl) > 0) {
         return SSL_read(c->ssl, out, (int)size);
-    if (wait_readable(c->peer, c->fd) != 0)
+    }
+    if (wait_readable(c->peer, c->fd) != 0) {
         return -1;
+    }
     return c->ssl != NULL ? SSL_read(c->ssl, out, (int)size) : recv(c->fd, out, size, 0);
 }
 
@@ -85,8 +88,9 @@ static bool conn_write(struct connection *c, const char *bytes, size_t len)
     while (len > 0) {
         long n = c->ssl != NULL ? SSL_write(c->ssl, bytes, (int)len)
                                 : send(c->fd, bytes, len, MSG_NOSIGNAL);
-        if (n <= 0)
+        if (n <= 0) {
             return false;
+        }
         bytes += n;
         len -= (size_t)n;
     }
@@ -99,8 +103,9 @@ static size_t body_length(const char *head)
 
     while ((line = strchr(line, '\n')) != NULL) {
         line++;
-        if (strncasecmp(line, "content-length:", 15) == 0)
+        if (strncasecmp(line, "content-length:", 15) == 0) {
             return (size_t)strtoul(line + 15, NULL, 10);
+        }
     }
     return 0;
 }
@@ -129,10 +134,11 @@ static bool read_request(struct connection *c)
         }
     }
     pthread_mutex_lock(&c->peer->lock);
-    if (c->peer->request_count < REQUESTS)
+    if (c->peer->request_count < REQUESTS) {
         c->peer->requests[c->peer->request_count++] = text;
-    else
+    } else {
         free(text);
+    }
     pthread_mutex_unlock(&c->peer->lock);
     return true;
 }
@@ -144,8 +150,9 @@ static struct peer_answer next_answer(struct peer *peer)
         .bytes = "HTTP/1.1 599 Script exhausted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"};
 
     pthread_mutex_lock(&peer->lock);
-    if (peer->answered < peer->answer_count)
+    if (peer->answered < peer->answer_count) {
         answer = peer->answers[peer->answered++];
+    }
     pthread_mutex_unlock(&peer->lock);
     return answer;
 }
@@ -157,8 +164,9 @@ static void fill(struct connection *c, size_t count)
     memset(block, 'x', sizeof(block));
     while (count > 0) {
         size_t piece = count < sizeof(block) ? count : sizeof(block);
-        if (!conn_write(c, block, piece))
+        if (!conn_write(c, block, piece)) {
             return;
+        }
         count -= piece;
     }
 }
@@ -173,14 +181,16 @@ static bool play(struct connection *c, const struct peer_answer *answer)
     pause_ms(c->peer, answer->delay_ms);
     if (answer->how == PEER_SLOW) {
         for (size_t i = 0; i < len; i++) {
-            if (atomic_load(&c->peer->stop) || !conn_write(c, answer->bytes + i, 1))
+            if (atomic_load(&c->peer->stop) || !conn_write(c, answer->bytes + i, 1)) {
                 return false;
+            }
             pause_ms(c->peer, answer->interval_ms);
         }
         return true;
     }
-    if (!conn_write(c, answer->bytes, len))
+    if (!conn_write(c, answer->bytes, len)) {
         return false;
+    }
     switch (answer->how) {
     case PEER_SEND:
         return true;
@@ -192,8 +202,9 @@ static bool play(struct connection *c, const struct peer_answer *answer)
         fill(c, answer->fill);
         return false;
     case PEER_SILENT:
-        while (conn_read(c, ignored, sizeof(ignored)) > 0)
+        while (conn_read(c, ignored, sizeof(ignored)) > 0) {
             continue;
+        }
         return false;
     case PEER_CLOSE:
     case PEER_SLOW:
@@ -232,8 +243,9 @@ static void *accept_all(void *data)
         struct connection *c = &peer->connections[peer->connection_count];
         c->peer = peer;
         c->fd = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC);
-        if (c->fd < 0)
+        if (c->fd < 0) {
             continue;
+        }
         /* Silence and fillers meet a client that has gone; no write may wait for ever. */
         setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = 5},
                    sizeof(struct timeval));
@@ -293,30 +305,36 @@ struct peer *peer_start(const char *san)
     assert_int_equal(listen(peer->listener, 64), 0);
     assert_int_equal(getsockname(peer->listener, (struct sockaddr *)&address, &size), 0);
     peer->port = ntohs(address.sin_port);
-    if (san != NULL)
+    if (san != NULL) {
         make_certificate(peer, san);
+    }
     assert_int_equal(pthread_create(&peer->acceptor, NULL, accept_all, peer), 0);
     return peer;
 }
 
 void peer_stop(struct peer *peer)
 {
-    if (peer == NULL)
+    if (peer == NULL) {
         return;
+    }
     atomic_store(&peer->stop, true);
     pthread_join(peer->acceptor, NULL);
     pthread_mutex_lock(&peer->lock);
     for (size_t i = 0; i < peer->connection_count; i++) {
-        if (peer->connections[i].fd >= 0)
+        if (peer->connections[i].fd >= 0) {
             shutdown(peer->connections[i].fd, SHUT_RDWR);
+        }
     }
     pthread_mutex_unlock(&peer->lock);
-    for (size_t i = 0; i < peer->connection_count; i++)
+    for (size_t i = 0; i < peer->connection_count; i++) {
         pthread_join(peer->connections[i].thread, NULL);
-    for (size_t i = 0; i < peer->answer_count; i++)
+    }
+    for (size_t i = 0; i < peer->answer_count; i++) {
         free((void *)(uintptr_t)peer->answers[i].bytes);
-    for (size_t i = 0; i < peer->request_count; i++)
+    }
+    for (size_t i = 0; i < peer->request_count; i++) {
         free(peer->requests[i]);
+    }
     close(peer->listener);
     SSL_CTX_free(peer->tls);
     X509_free(peer->certificate);
@@ -405,8 +423,9 @@ bool peer_request_has(struct peer *peer, size_t n, const char *line)
 
     while (text < end) {
         const char *stop = strstr(text, "\r\n");
-        if ((size_t)(stop - text) == len && memcmp(text, line, len) == 0)
+        if ((size_t)(stop - text) == len && memcmp(text, line, len) == 0) {
             return true;
+        }
         text = stop + 2;
     }
     return false;
@@ -429,8 +448,9 @@ struct config *peer_config(void)
     struct buf problems = buf_make(65536);
     struct config *config = NULL;
 
-    if (config_load(NULL, NULL, 0, &problems, &config) != ERR_OK)
+    if (config_load(NULL, NULL, 0, &problems, &config) != ERR_OK) {
         fail_msg("configuration refused: %s", buf_str(&problems));
+    }
     buf_free(&problems);
     return config;
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "http_peer.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -310,6 +311,37 @@ static void refused_tokens(void **state)
     assert_int_equal(peer_requests(f->peer), 7);
 }
 
+static void *one_check(void *data)
+{
+    return (void *)(intptr_t)check(data, WHEN);
+}
+
+static void one_fetch_for_all(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t threads[8];
+
+    peer_add(f->peer, (struct peer_answer){.how = PEER_SEND,
+                                           .bytes = "HTTP/1.1 200 OK\r\n" JSON
+                                                    "Content-Length: 43\r\n\r\n" TOKEN,
+                                           .delay_ms = 200});
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        peer_say(f->peer, "200 OK", JSON, "{\"allowed\":true}");
+    }
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, one_check, f), 0);
+    }
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        assert_int_equal((intptr_t)result, ERR_OK);
+    }
+    assert_int_equal(peer_requests(f->peer), 1 + COUNT(threads));
+    for (size_t i = 1; i <= COUNT(threads); i++) {
+        assert_true(peer_request_has(f->peer, i, "POST /stores/01HSTORE/check HTTP/1.1"));
+    }
+}
+
 static void bad_names_ask_nothing(void **state)
 {
     static const struct fga_tuple bad[] = {
@@ -517,6 +549,7 @@ int main(void)
         TEST("fga: 5xx and resets are asked again, three times at most", repeats),
         TEST("fga: Retry-After is kept within the deadline", retry_after),
         TEST("fga: a token is cached until its margin", tokens_are_cached),
+        TEST("fga: threads that need a token share one fetch", one_fetch_for_all),
         TEST("fga: the margin is at most a quarter", margins),
         TEST("fga: a refused token is replaced once", refused_tokens),
         TEST("fga: names with ':', '#', '*' or white space ask nothing", bad_names_ask_nothing),
