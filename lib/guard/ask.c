@@ -163,7 +163,8 @@ static enum err send_push(struct entry *entry, int expiry)
     }
     log_line(LOG_WARN, "an approval could not be asked for", LOG_T("error", err_name(err)),
              LOG_T("code", code));
-    if (err == ERR_REMOTE || err == ERR_LIMIT) { /* nothing is on the phone */
+    if (err == ERR_REMOTE || err == ERR_LIMIT || err == ERR_CONFIG || err == ERR_INPUT) {
+        /* Nothing is on the phone. */
         place_release(entry);
         return entry_end(entry, INVOCATION_FAILED, err == ERR_LIMIT ? "push_busy" : "push_refused");
     }
