@@ -32,6 +32,14 @@ typedef enum err audit_row_fn(void *context, const struct audit_row *row);
 WARN_UNUSED enum err audit_each(struct store *store, int64_t from, audit_row_fn *each,
                                 void *context);
 
+/*
+ * One line for a terminal, or one JSON object, without the line's end.  Both are
+ * pure printable ASCII whatever the row holds (row 78): controls, C1, bidi marks,
+ * U+2028/9 and letters that only look like others are all escaped.
+ */
+WARN_UNUSED enum err audit_row_text(const struct audit_row *row, struct buf *out);
+WARN_UNUSED enum err audit_row_json(const struct audit_row *row, struct buf *out);
+
 struct audit_report {
     int64_t entries;
     int64_t bad_seq; /* first entry that does not verify; 0 when all do */
