@@ -140,7 +140,9 @@ void stream_drain(FCGX_Request *fcgx, const struct stream *stream);
 /* ---- loop.c ---- */
 /* Serve on file descriptor 0 until SIGTERM. Exit code. */
 int loop_run(struct app *app, const struct program *program);
+/* The request on an accepted connection, its input unread. NULL: broken, and connection closed. */
+FCGX_Request *fcgi_begin(int connection);
 /* Ends the answer, closes the connection, frees fcgx. NULL is legal. */
-void connection_finish(FCGX_Request *fcgx);
+void fcgi_finish(FCGX_Request *fcgx);
 
 #endif

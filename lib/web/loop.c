@@ -41,7 +41,7 @@ struct loop {
     atomic_bool stopping;
 };
 
-void connection_finish(FCGX_Request *fcgx)
+void fcgi_finish(FCGX_Request *fcgx)
 {
     if (fcgx) {
         FCGX_Finish_r(fcgx);
@@ -146,7 +146,7 @@ static bool answer(struct loop *loop, FCGX_Request *fcgx)
  * of accepting.  With no listening socket to fall back to, a broken request makes
  * FCGX_Accept_r return, with the connection closed.
  */
-static void serve_connection(struct loop *loop, int connection)
+FCGX_Request *fcgi_begin(int connection)
 {
     struct timeval limit = {.tv_sec = PEER_TIMEOUT_SECONDS};
     FCGX_Request *fcgx = calloc(1, sizeof(*fcgx));
@@ -154,18 +154,25 @@ static void serve_connection(struct loop *loop, int connection)
     if (!fcgx || FCGX_InitRequest(fcgx, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
         free(fcgx);
         (void)close(connection);
-        return;
+        return NULL;
     }
     (void)setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     (void)setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     fcgx->ipcFd = connection;
     fcgx->keepConnection = 1;
     if (FCGX_Accept_r(fcgx) != 0) {
-        connection_finish(fcgx);
-        return;
+        fcgi_finish(fcgx);
+        return NULL;
     }
-    if (!answer(loop, fcgx)) {
-        connection_finish(fcgx);
+    return fcgx;
+}
+
+static void serve_connection(struct loop *loop, int connection)
+{
+    FCGX_Request *fcgx = fcgi_begin(connection);
+
+    if (fcgx && !answer(loop, fcgx)) {
+        fcgi_finish(fcgx);
     }
 }
 

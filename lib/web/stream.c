@@ -74,7 +74,7 @@ static void finish(struct watcher *watcher, struct parked *parked, const char *l
     }
     /* The input was read to its end, so closing at once loses nothing and nobody is waited for. */
     FCGX_Detach(parked->fcgx);
-    connection_finish(parked->fcgx);
+    fcgi_finish(parked->fcgx);
     serve_log(parked->info.method, parked->info.pattern, 200, parked->info.began, note);
     log_set_request_id(NULL);
     free(parked);
@@ -275,7 +275,7 @@ void watcher_park(struct watcher *watcher, FCGX_Request *fcgx, const struct stre
         if (stream->free) {
             stream->free(stream->state);
         }
-        connection_finish(fcgx);
+        fcgi_finish(fcgx);
         watcher_unreserve(watcher);
         return;
     }
