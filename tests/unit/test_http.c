@@ -146,6 +146,7 @@ static void bodies(void **state)
                  {"PUT", "abcd", "Content-Length: 4"},
                  {"DELETE", NULL, NULL},
                  {"DELETE", "ab", "Content-Length: 2"}};
+    static const struct http_header accept = {"Accept", "application/json"};
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct http_response response;
@@ -155,6 +156,8 @@ static void bodies(void **state)
             http_call(f->http,
                       &(struct http_request){.method = cases[i].method,
                                              .url = peer_url(f->peer, "/x"),
+                                             .headers = &accept,
+                                             .header_count = 1,
                                              .body = cases[i].body,
                                              .body_len =
                                                  cases[i].body == NULL ? 0 : strlen(cases[i].body)},
