@@ -15,7 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* X(enumerator, file name).  The first KIND_RECORDS of them are kinds of record. */
+/*
+ * X(enumerator, file name).  The first KIND_RECORDS of them are kinds of record; their
+ * numbers are stored, so a new one goes behind the last of these.
+ */
 #define KINDS(X)                                                                                   \
     X(KIND_SESSION, "session")           /* the short row every page needs               */        \
     X(KIND_TOKENS, "tokens")             /* a session's refresh token                    */        \

@@ -8,7 +8,7 @@
  * put back inside an epoch is not detected here (the audit log's uniqueness is
  * what stops it from acting).
  *
- * Expiry is compared on every read: a record past it is not there.
+ * Expiry is compared on every read: from expires_at on, a record is not there.
  */
 #ifndef COUNTERSIGN_STORE_RECORD_H
 #define COUNTERSIGN_STORE_RECORD_H
@@ -71,7 +71,7 @@ WARN_UNUSED enum err record_get(struct store *store, enum kind kind,
 /*
  * Write payload, expiry, due time and second key if the stored version is still
  * record->version.  ERR_CONFLICT otherwise (changed, or gone).  On ERR_OK the
- * version is one more.  Owner and id never change.  A hint that arrived since
+ * version is one more.  Owner and id never change (another owner: ERR_CONFLICT).  A hint that arrived since
  * the record was read survives: its earlier due time is kept.
  */
 WARN_UNUSED enum err record_replace(struct store *store, struct record *record, msec now);
@@ -80,7 +80,12 @@ WARN_UNUSED enum err record_replace(struct store *store, struct record *record, 
 WARN_UNUSED enum err record_delete(struct store *store, enum kind kind,
                                    const uint8_t id[RECORD_ID_SIZE]);
 
-/* Live records, newest version of each, at most limit, newest expiry first. */
+/*
+ * Live records, newest version of each, at most limit (1 to RECORD_LIST_MAX), newest
+ * expiry first.  Rows that do not open are passed over and logged: they can do
+ * nothing, and must not keep the others from being found.  ERR_INPUT: owner or
+ * second of zeros, which is nobody.
+ */
 WARN_UNUSED enum err record_by_owner(struct store *store, enum kind kind,
                                      const uint8_t owner[RECORD_ID_SIZE], msec now, size_t limit,
                                      struct record_list *out);
@@ -119,7 +124,11 @@ WARN_UNUSED enum err record_sweep(struct store *store, msec now, size_t limit, s
  */
 WARN_UNUSED enum err store_change_number(struct store *store, uint64_t *out);
 
-/* Start a new epoch: what was sealed before no longer opens (after restoring a backup). */
+/*
+ * Start a new epoch (after restoring a backup): every record is dropped, and what
+ * was sealed before no longer opens should it be put back.  The audit log stays.
+ * Other processes are in the new epoch with their next call.
+ */
 WARN_UNUSED enum err store_new_epoch(struct store *store);
 
 #endif
