@@ -27,7 +27,7 @@ void http_free(struct http *http);
 
 struct http_header {
     const char *name;
-    const char *value; /* CR, LF or NUL in either: ERR_INPUT, nothing is sent */
+    const char *value; /* control characters in either: ERR_INPUT, nothing is sent */
 };
 
 struct http_request {
@@ -62,6 +62,10 @@ struct http_response {
 };
 
 /*
+ * Host, Content-Length, Transfer-Encoding, Connection and Expect are written
+ * here and refused from callers.  A GET may be sent again by itself where a kept
+ * connection died; nothing else ever is.
+ *
  * ERR_OK whenever a complete answer came, whatever its status.  Otherwise the
  * response is empty: ERR_INPUT (URL, scheme or header refused), ERR_REMOTE,
  * ERR_UNKNOWN, ERR_LIMIT (answer over body_max, which was sent: treat as
@@ -78,7 +82,10 @@ const char *http_response_header(const struct http_response *response, const cha
 /* Seconds of a Retry-After in delta form, within [0, 3600]; -1 when absent or a date. */
 int http_retry_after(const struct http_response *response);
 
-/* ERR_OK when url is one http_call would accept (scheme, host, no userinfo, no fragment). */
+/*
+ * ERR_OK when url is one http_call would accept: https (or http as above), a
+ * plain host that is not link-local, no user information, no fragment.
+ */
 WARN_UNUSED enum err http_url_allowed(const struct http *http, const char *url);
 
 /*

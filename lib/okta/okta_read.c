@@ -27,50 +27,60 @@ static enum err user_get(struct okta *okta, const struct okta_token *token, cons
     return err;
 }
 
+/*
+ * *out is written last: a caller may well ask again with the very id that lies
+ * in it.  On a failure it is emptied.
+ */
+static enum err user_give(enum err err, const struct okta_user *user, struct okta_user *out)
+{
+    if (err == ERR_OK) {
+        *out = *user;
+    } else {
+        memset(out, 0, sizeof(*out));
+    }
+    return err;
+}
+
+static enum err group_give(enum err err, const struct okta_group *group, struct okta_group *out)
+{
+    if (err == ERR_OK) {
+        *out = *group;
+    } else {
+        memset(out, 0, sizeof(*out));
+    }
+    return err;
+}
+
 enum err okta_user_by_login(struct okta *okta, const struct okta_token *token, const char *login,
                             struct okta_user *out)
 {
-    struct okta_user user;
-    enum err err;
+    struct okta_user user = {0};
+    enum err err = okta_login_valid(login) ? user_get(okta, token, login, &user) : ERR_INPUT;
 
-    memset(out, 0, sizeof(*out));
-    if (!okta_login_valid(login)) {
-        return ERR_INPUT;
-    }
-    err = user_get(okta, token, login, &user);
     if (err == ERR_OK && !okta_login_equal(user.login, login)) {
         err = ERR_NONE;
     }
-    if (err == ERR_OK) {
-        *out = user;
-    }
-    return err;
+    return user_give(err, &user, out);
 }
 
 enum err okta_user_by_id(struct okta *okta, const struct okta_token *token, const char *id,
                          struct okta_user *out)
 {
-    struct okta_user user;
-    enum err err;
+    struct okta_user user = {0};
+    enum err err = okta_id_valid(id) ? user_get(okta, token, id, &user) : ERR_INPUT;
 
-    memset(out, 0, sizeof(*out));
-    if (!okta_id_valid(id)) {
-        return ERR_INPUT;
-    }
-    err = user_get(okta, token, id, &user);
     if (err == ERR_OK && strcmp(user.id, id) != 0) {
         err = ERR_NONE;
     }
-    if (err == ERR_OK) {
-        *out = user;
-    }
-    return err;
+    return user_give(err, &user, out);
 }
 
 enum err okta_user_me(struct okta *okta, const struct okta_token *token, struct okta_user *out)
 {
-    memset(out, 0, sizeof(*out));
-    return user_get(okta, token, "me", out);
+    struct okta_user user = {0};
+    enum err err = user_get(okta, token, "me", &user);
+
+    return user_give(err, &user, out);
 }
 
 /* Called for each element of each page; anything but ERR_OK ends the walk. */
@@ -203,11 +213,10 @@ enum err okta_group_by_name(struct okta *okta, const struct okta_token *token, c
     struct search search = {.name = name};
     struct buf url = buf_make(4096);
     struct buf expression = buf_make(512);
-    enum err err;
+    enum err err = ERR_INPUT;
 
-    memset(out, 0, sizeof(*out));
     if (!okta_group_name_valid(name)) {
-        return ERR_INPUT;
+        goto done;
     }
     buf_addf(&expression, "profile.name eq \"%s\"", name);
     err = buf_err(&expression);
@@ -223,12 +232,10 @@ enum err okta_group_by_name(struct okta *okta, const struct okta_token *token, c
     if (err == ERR_OK && search.matches != 1) {
         err = ERR_NONE;
     }
-    if (err == ERR_OK) {
-        *out = search.found;
-    }
+done:
     buf_free(&expression);
     buf_free(&url);
-    return err;
+    return group_give(err, &search.found, out);
 }
 
 enum err okta_group_by_id(struct okta *okta, const struct okta_token *token, const char *id,
@@ -236,13 +243,12 @@ enum err okta_group_by_id(struct okta *okta, const struct okta_token *token, con
 {
     struct okta_read read = okta_read_begin(okta, token);
     struct buf url = buf_make(4096);
-    struct okta_group group;
+    struct okta_group group = {0};
     json_t *body = NULL;
-    enum err err;
+    enum err err = ERR_INPUT;
 
-    memset(out, 0, sizeof(*out));
     if (!okta_id_valid(id)) {
-        return ERR_INPUT;
+        goto done;
     }
     buf_addf(&url, "%s/api/v1/groups/%s", okta->origin, id);
     err = buf_err(&url);
@@ -255,12 +261,10 @@ enum err okta_group_by_id(struct okta *okta, const struct okta_token *token, con
     if (err == ERR_OK && strcmp(group.id, id) != 0) {
         err = ERR_NONE;
     }
-    if (err == ERR_OK) {
-        *out = group;
-    }
+done:
     json_decref(body);
     buf_free(&url);
-    return err;
+    return group_give(err, &group, out);
 }
 
 static enum err count_role(void *context, const json_t *element)

@@ -86,6 +86,25 @@ static void users(void **state)
     assert_true(peer_request_has(f->peer, 2, "GET /api/v1/users/me HTTP/1.1"));
 }
 
+/* A handler reads the user back into the struct whose id it asks with. */
+static void asked_with_its_own_id(void **state)
+{
+    struct fixture *f = *state;
+    struct okta_user user = {.id = ID, .login = "bob@example.test"};
+    struct okta_group group = {.id = GID, .name = "Desk"};
+
+    peer_say(f->peer, "200 OK", JSON, USER(ID, "bob@example.test"));
+    peer_say(f->peer, "200 OK", JSON, USER(ID, "bob@example.test"));
+    peer_say(f->peer, "200 OK", JSON, GROUP(GID, "Desk"));
+    peer_say(f->peer, "200 OK", JSON, "[" GROUP(GID, "Desk") "]");
+    assert_int_equal(okta_user_by_id(f->okta, &f->token, user.id, &user), ERR_OK);
+    assert_string_equal(user.status, "ACTIVE");
+    assert_int_equal(okta_user_by_login(f->okta, &f->token, user.login, &user), ERR_OK);
+    assert_int_equal(okta_group_by_id(f->okta, &f->token, group.id, &group), ERR_OK);
+    assert_int_equal(okta_group_by_name(f->okta, &f->token, group.name, &group), ERR_OK);
+    assert_string_equal(group.id, GID);
+}
+
 static void row61_logins(void **state)
 {
     static const char *const refused[] = {
@@ -702,6 +721,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST("okta: users by login, by id, and the token's own", users),
+        TEST("okta: the answer may replace the struct that held the question",
+             asked_with_its_own_id),
         TEST("row 61: me, short names, accents, look-alikes and quotes are refused", row61_logins),
         TEST("row 61: a near match that Okta answers is none", row61_near_answers),
         TEST("row 47: ids and logins with ../ ? %2f are refused before a URL is built", row47_ids),
