@@ -71,8 +71,9 @@ WARN_UNUSED enum err record_get(struct store *store, enum kind kind,
 /*
  * Write payload, expiry, due time and second key if the stored version is still
  * record->version.  ERR_CONFLICT otherwise (changed, or gone).  On ERR_OK the
- * version is one more.  Owner and id never change (another owner: ERR_CONFLICT).  A hint that arrived since
- * the record was read survives: its earlier due time is kept.
+ * version is one more.  Owner and id never change (another owner: ERR_CONFLICT).
+ * A hint that arrived since the record was read survives: its earlier due time is
+ * kept.
  */
 WARN_UNUSED enum err record_replace(struct store *store, struct record *record, msec now);
 
