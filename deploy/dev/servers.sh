@@ -71,7 +71,7 @@ give_chat_a_user() { # give_chat_a_user DIR USER
     chmod 711 "$dir" "$dir/keys" "$dir/secrets"
     chgrp "$group" "$dir/countersign.conf" "$dir/secrets/chat.conf"
     chmod 640 "$dir/secrets/chat.conf"
-    for ring in ${STACK_CHAT_RINGS:-session owner turn turn_event conversation lease once counter ticket}; do
+    for ring in ${STACK_CHAT_RINGS:-session owner turn turn_event conversation once ticket}; do
         chgrp "$group" "$dir/keys/$ring.ring"
         chmod 440 "$dir/keys/$ring.ring"
     done

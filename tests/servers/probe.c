@@ -14,7 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 struct silence {
     char id[65];
@@ -88,7 +91,25 @@ static const struct program program = {
     .route_count = COUNT(routes),
 };
 
+/* `probe --listen PATH`: be its own spawner, so that a test has its exit code. */
+static bool listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)unlink(path);
+    return fd >= 0 && text_copy(address.sun_path, sizeof(address.sun_path), path) == ERR_OK &&
+           bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+           listen(fd, 64) == 0 && dup2(fd, 0) == 0 && close(fd) == 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && text_equal(argv[1], "--listen")) {
+        if (!listen_at(argv[2])) {
+            return 1;
+        }
+        argc = 1;
+    }
     return program_run(&program, argc, argv);
 }
