@@ -180,7 +180,7 @@ static bool stalled(const struct entry *entry)
     msec mono = entry->guard->monotonic() - entry->fresh_mono;
 
     return wall < 0 || wall > FRESH_FOR || mono < 0 || mono > FRESH_FOR ||
-           entry_now(entry) + FRESH_FOR >= entry->invocation.lease_until;
+           entry_now(entry) + ACT_MOST >= entry->invocation.lease_until;
 }
 
 enum err guard_last_look(struct entry *entry)

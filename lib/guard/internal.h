@@ -119,10 +119,11 @@ WARN_UNUSED enum err guard_read_back(struct entry *entry);
 /* *reason NULL: no such act is under way or of unknown outcome. */
 WARN_UNUSED enum err act_held(struct entry *entry, const char **reason);
 
-#define SEND_LEASE SECONDS(45) /* discovery, its keys, and the request itself */
-#define POLL_LEASE SECONDS(15)
-#define EXECUTE_LEASE SECONDS(30) /* the act and its answer */
-#define FRESH_FOR SECONDS(10)     /* from the beginning of step 7 to the sending in step 9 */
+#define SEND_LEASE SECONDS(45)    /* discovery, and the request itself */
+#define POLL_LEASE SECONDS(25)    /* discovery, the poll, the keys: at most 20 s together */
+#define EXECUTE_LEASE SECONDS(30) /* the last look, the act and its answer */
+#define ACT_MOST SECONDS(15)      /* Okta's answer to a write is waited for so long */
+#define FRESH_FOR SECONDS(30)     /* from the beginning of step 7 to the sending in step 9 */
 #define OPEN_MAX 5                /* invocations of one person (row 43) */
 #define PLACE_MARGIN SECONDS(30)  /* a place outlives the provider's request by this */
 

@@ -195,14 +195,33 @@ static bool overdue(const struct invocation *invocation, msec now, enum invocati
     return false;
 }
 
+/* Turns are cancelled by who holds no invocation key: the mark is what says so. */
+static enum err turn_cancelled(struct store *store, const struct invocation *invocation, msec now,
+                               bool *cancelled)
+{
+    uint8_t mark[RECORD_ID_SIZE];
+    enum err err = ERR_NONE;
+
+    if (invocation_may_move(invocation->state, INVOCATION_CANCELLED)) {
+        mark_turn_cancelled(invocation->turn, mark);
+        err = record_exists(store, KIND_ONCE, mark, now);
+    }
+    *cancelled = err == ERR_OK;
+    return err == ERR_NONE ? ERR_OK : err;
+}
+
 enum err invocation_settle(struct store *store, struct invocation *invocation, msec now)
 {
-    enum invocation_state to;
-    const char *reason;
-    enum err err;
+    enum invocation_state to = INVOCATION_CANCELLED;
+    const char *reason = "cancelled";
+    bool cancelled = false;
+    enum err err = ERR_OK;
 
     if (!overdue(invocation, now, &to, &reason)) {
-        return ERR_OK;
+        err = turn_cancelled(store, invocation, now, &cancelled);
+        if (err != ERR_OK || !cancelled) {
+            return err;
+        }
     }
     err = invocation_move(invocation, to, reason);
     return err == ERR_OK ? invocation_save(store, invocation, now) : err;

@@ -115,7 +115,9 @@ void invocation_list_free(struct invocation_list *list);
 
 /*
  * Before anything else is done with a record: past its lease while executing it
- * is unknown, past its deadline while open it is expired.  Saves when it moved.
+ * is unknown, past its lease while sending it failed (the push is in doubt), past
+ * its deadline while open it is expired, of a cancelled turn it is cancelled.
+ * Saves when it moved; ERR_CONFLICT: someone else moved it first.
  */
 WARN_UNUSED enum err invocation_settle(struct store *store, struct invocation *invocation,
                                        msec now);

@@ -113,15 +113,8 @@ static enum err cancel_open(struct entry *entry)
         invocation_by_turn(store, entry->ticket.turn, entry_now(entry), TURN_LIST, &list);
 
     for (size_t i = 0; i < list.count && err == ERR_OK; i++) {
-        struct invocation *item = &list.items[i];
-
-        if (!invocation_may_move(item->state, INVOCATION_CANCELLED) ||
-            memcmp(item->person.owner, entry->session.person.owner, RECORD_ID_SIZE) != 0) {
-            continue;
-        }
-        err = invocation_settle(store, item, entry_now(entry));
-        if (err == ERR_OK && invocation_move(item, INVOCATION_CANCELLED, "cancelled") == ERR_OK) {
-            err = invocation_save(store, item, entry_now(entry));
+        if (memcmp(list.items[i].person.owner, entry->session.person.owner, RECORD_ID_SIZE) == 0) {
+            err = invocation_settle(store, &list.items[i], entry_now(entry));
         }
         if (err == ERR_CONFLICT) {
             err = ERR_OK; /* it moved: its own next entry sees the mark */
