@@ -63,9 +63,18 @@ function raw(port, bytes) {
   });
 }
 
-const processesOf = (dir) => fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
-  try { return fs.readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`COUNTERSIGN_RUN=${dir}/run`); } catch { return false; }
-});
+// Programs by their path, which lies in the stack's own directory; the servers as recorded.
+function processesOf(dir) {
+  const recorded = fs.existsSync(`${dir}/pids`) ? fs.readFileSync(`${dir}/pids`, 'utf8').trim().split('\n').map((line) => line.split(' ')[0]) : [];
+  return fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
+    try { return recorded.includes(pid) || fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith(`${dir}/build/cgi-bin/`); } catch { return false; }
+  });
+}
+
+// A process that has ended and that nobody has waited for yet is not one.
+function alive(pid) {
+  try { return !/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1')); } catch { return false; }
+}
 
 let taken = 0;
 async function startStack(server, base) {
@@ -213,11 +222,13 @@ for (const [server, base] of [['lighttpd', ''], ['lighttpd', '/prod'], ['apache'
     test('a stop with open streams ends within 5 s and leaves no process', async () => {
       const open = ask(stack.port, `${base}/api/turns/x/events`).catch(() => null);
       await sleep(300);
-      assert.ok(processesOf(stack.dir).length > 1);
+      const running = processesOf(stack.dir);
+      assert.ok(running.length > 1);
       const began = Date.now();
       await run(STACK, ['stop', stack.dir]);
       assert.ok(Date.now() - began < 5000, `${Date.now() - began} ms`);
       assert.deepEqual(processesOf(stack.dir), []);
+      assert.deepEqual(running.filter(alive), []);
       await open;
     });
   });

@@ -30,7 +30,8 @@ static void sign_in(struct web_world *world)
     person_free(&person);
 }
 
-void web_world_open(struct web_world *world, const char *public_url, const char *base, bool with_store)
+void web_world_open(struct web_world *world, const char *public_url, const char *base,
+                    bool with_store)
 {
     struct buf problems = buf_make(4096);
     char path[128];

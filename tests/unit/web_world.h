@@ -17,7 +17,8 @@ struct web_world {
 };
 
 /* public_url and base as configured; with_store: rings, database, session. Asserts. */
-void web_world_open(struct web_world *world, const char *public_url, const char *base, bool with_store);
+void web_world_open(struct web_world *world, const char *public_url, const char *base,
+                    bool with_store);
 void web_world_close(struct web_world *world);
 
 #endif
