@@ -110,6 +110,7 @@ $(PROBE): $(B)/tests/servers/probe.o $(ARCHIVE)
 
 # Compiling and the set-up must not both be make's: what compiles asks pkg-config,
 # which the set-up installs.  So each command is one call of make after the set-up.
+OWNER := deploy/dev/as-owner.sh
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 setup:
@@ -117,18 +118,18 @@ setup:
 
 run start:
 	@deploy/dev/setup.sh run
-	@$(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=plain build
-	@exec deploy/dev/dev.sh $@
+	@$(OWNER) $(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=plain build
+	@exec $(OWNER) deploy/dev/dev.sh $@
 
 stop:
-	@deploy/dev/dev.sh stop
+	@$(OWNER) deploy/dev/dev.sh stop
 
 test:
 	@deploy/dev/setup.sh test
-	@$(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=plain build units probe
-	@$(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=asan units
-	@$(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=fault build
-	@exec deploy/dev/node.sh tests/run.mjs
+	@$(OWNER) $(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=plain build units probe
+	@$(OWNER) $(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=asan units
+	@$(OWNER) $(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=fault build
+	@exec $(OWNER) deploy/dev/node.sh tests/run.mjs
 
 C_FILES = $(wildcard lib/*/*.[ch] cgi-bin/*.c bin/*.[ch] tests/unit/*.[ch] tests/servers/*.c)
 

@@ -9,6 +9,17 @@ fail() {
     exit 1
 }
 
+# Under sudo in the caller's own checkout: as the caller; otherwise as who we are.
+as_owner() {
+    local home
+    if [ "$(id -u)" = 0 ] && [ "${SUDO_UID:-0}" != 0 ] && [ "$(stat -c %u "$ROOT")" = "$SUDO_UID" ]; then
+        home=$(getent passwd "$SUDO_UID" | cut -d : -f 6)
+        HOME=${home:-/} setpriv --reuid "$SUDO_UID" --regid "$SUDO_GID" --init-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
 # The Node that runs the tenant and the tests: the host's from 20 on, else one of our own.
 node_path() {
     local own

@@ -10,6 +10,7 @@
 . "$(dirname "$0")/common.sh"
 [ $# -ge 6 ] || fail "configure.sh DIR PORT ACTIONS_PORT TENANT_PORT BASE BUILD [SETTINGS]"
 dir=$1 port=$2 actions=$3 tenant_port=$4 base=$5 build=$6 settings=${7:-}
+[ ${#dir} -le 80 ] || fail "the path is too long for sockets (80 characters at most): $dir"
 tenant=http://127.0.0.1:$tenant_port
 umask 077
 mkdir -p "$dir/secrets" "$dir/keys" "$dir/db" "$dir/run/empty"

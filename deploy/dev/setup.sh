@@ -91,8 +91,8 @@ install_node() {
     *) fail "Node 20 or newer is needed, and npm carries none for $(uname -m): please install one" ;;
     esac
     say "this host has no Node 20 or newer: npm's $package goes to build/node"
-    mkdir -p "$ROOT/build/node"
-    npm install --prefix "$ROOT/build/node" --no-save --no-audit --no-fund "$package@22.23.3" ||
+    as_owner mkdir -p "$ROOT/build/node"
+    as_owner npm install --prefix "$ROOT/build/node" --no-save --no-audit --no-fund "$package@22.23.3" ||
         fail "npm could not install $package"
     node_path >/dev/null || fail "npm's $package holds no bin/node"
 }
@@ -105,12 +105,15 @@ npm_packages() { # npm_packages DIR WHY
     if [ ! -f "$mark" ] || [ "$(cat "$mark")" != "$sum" ]; then
         say "installing npm packages in $1/ ($2)"
         path=$(dirname "$(node_path)"):$PATH
-        (cd "$ROOT/$1" && PATH=$path npm ci --ignore-scripts --no-audit --no-fund) ||
+        (cd "$ROOT/$1" && PATH=$path as_owner npm ci --ignore-scripts --no-audit --no-fund) ||
             fail "npm ci failed in $1/"
-        printf '%s\n' "$sum" >"$mark"
+        printf '%s\n' "$sum" | as_owner tee "$mark" >/dev/null
     fi
 }
 
+case $ROOT in
+*[[:space:]]*) fail "the path of this checkout holds a blank, which make cannot take: $ROOT" ;;
+esac
 command -v dpkg-query >/dev/null || fail "this set-up knows Debian 12 only: dpkg is not there"
 install_packages "$build_packages"
 "$ROOT/deploy/dev/libfcgi.sh"
