@@ -27,7 +27,8 @@ void workers_submit(struct workers *workers, const uint8_t id[RECORD_ID_SIZE], u
  * Take no more turns, give back those in hand (due at once, for another process),
  * and wait.  ERR_OK: every thread has ended and workers is freed.  ERR_UNKNOWN:
  * one still waits for a remote party after `wait` milliseconds; it changes
- * nothing any more, but workers and all it borrows must stay until the process ends.
+ * nothing any more, but workers and all it borrows must stay until the process ends
+ * or a further call says ERR_OK.
  */
 WARN_UNUSED enum err workers_stop(struct workers *workers, msec wait);
 

@@ -66,6 +66,9 @@ static enum err model_run(struct agent_backend *backend, const struct agent_step
     }
     (void)snprintf(world.last_results, sizeof world.last_results, "%s", buf_str(&results));
     buf_free(&results);
+    if (plan->hook != NULL) {
+        plan->hook();
+    }
     enum err err = say(plan, text, context);
     if (err == ERR_OK) {
         err = plan->err;

@@ -9,11 +9,12 @@
 #include "http_peer.h"
 #include "store_fixture.h"
 
-struct model_step {    /* what the model does in its n-th step; the last one repeats */
-    const char *text;  /* said piece by piece, '|' between pieces; NULL: nothing */
-    const char *calls; /* a returnControl payload; NULL: the end */
-    enum err err;      /* how the step fails after the text */
-    bool cancel;       /* the person cancels before the last piece */
+struct model_step {     /* what the model does in its n-th step; the last one repeats */
+    const char *text;   /* said piece by piece, '|' between pieces; NULL: nothing */
+    const char *calls;  /* a returnControl payload; NULL: the end */
+    enum err err;       /* how the step fails after the text */
+    void (*hook)(void); /* called before anything is said */
+    bool cancel;        /* the person cancels before the last piece */
 };
 
 struct agent_world {
