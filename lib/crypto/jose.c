@@ -48,6 +48,11 @@ struct parts {
     size_t len[3];
 };
 
+struct part_bytes {
+    uint8_t *bytes;
+    size_t len;
+};
+
 static enum err split(const char *token, size_t len, struct parts *parts)
 {
     size_t n = 0;
@@ -73,22 +78,33 @@ static enum err split(const char *token, size_t len, struct parts *parts)
     return n == 3 ? ERR_OK : ERR_INPUT;
 }
 
-static enum err json_part(const char *text, size_t len, size_t max, json_t **out)
+/* One part's bytes; the caller frees. Strict before anything is decided by it (row 25). */
+static enum err part_bytes(const struct parts *parts, size_t n, struct part_bytes *out)
 {
-    size_t size = len;
-    uint8_t *bytes = malloc(size + 1);
     enum err err;
 
-    if (!bytes) {
+    out->len = parts->len[n];
+    out->bytes = malloc(out->len + 1);
+    if (!out->bytes) {
         return ERR_MEMORY;
     }
-    err = base64url_decode(text, len, bytes, &size);
-    if (err == ERR_OK) {
-        err = js_parse_object((const char *)bytes, size, max, out);
-    }
-    wipe(bytes, len);
-    free(bytes);
+    err = base64url_decode(parts->text[n], parts->len[n], out->bytes, &out->len);
     return err == ERR_LIMIT ? ERR_INPUT : err;
+}
+
+static enum err part_json(const struct part_bytes *part, size_t max, json_t **out)
+{
+    enum err err = js_parse_object((const char *)part->bytes, part->len, max, out);
+
+    return err == ERR_LIMIT ? ERR_INPUT : err;
+}
+
+static void part_free(struct part_bytes *part)
+{
+    if (part->bytes) {
+        wipe(part->bytes, part->len);
+        free(part->bytes);
+    }
 }
 
 /* Strict base64url, and of exactly the length the algorithm gives where that is fixed. */
@@ -146,6 +162,8 @@ enum err jose_verify(const struct jose_keys *keys, unsigned algs, const char *to
                      json_t **payload, json_t **header_out)
 {
     struct parts parts;
+    struct part_bytes head = {0};
+    struct part_bytes body = {0};
     json_t *header = NULL;
     const json_t *kid;
     unsigned alg;
@@ -157,7 +175,13 @@ enum err jose_verify(const struct jose_keys *keys, unsigned algs, const char *to
     }
     err = token ? split(token, len, &parts) : ERR_INPUT;
     if (err == ERR_OK) {
-        err = json_part(parts.text[0], parts.len[0], HEADER_MAX, &header);
+        err = part_bytes(&parts, 0, &head);
+    }
+    if (err == ERR_OK) {
+        err = part_bytes(&parts, 1, &body);
+    }
+    if (err == ERR_OK) {
+        err = part_json(&head, HEADER_MAX, &header);
     }
     if (err != ERR_OK) {
         goto done;
@@ -176,12 +200,14 @@ enum err jose_verify(const struct jose_keys *keys, unsigned algs, const char *to
         err = find_and_check(keys, (enum jose_alg)alg, json_string_value(kid), token, len);
     }
     if (err == ERR_OK) {
-        err = json_part(parts.text[1], parts.len[1], JOSE_TOKEN_MAX, payload);
+        err = part_json(&body, JOSE_TOKEN_MAX, payload);
     }
     if (err == ERR_OK && header_out) {
         *header_out = json_incref(header);
     }
 done:
+    part_free(&head);
+    part_free(&body);
     json_decref(header);
     return err;
 }
