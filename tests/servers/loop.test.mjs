@@ -285,6 +285,17 @@ describe('a program by itself, on a socket of its own', () => {
     });
   }
 
+  test('a request that does not end holds the stop up for less than 5 s', async () => {
+    const program = start({ PROBE_SLOW_SECONDS: '30' });
+    await call('/api/conversations');
+    await sleep(300);
+    const began = Date.now();
+    program.kill('SIGTERM');
+    assert.deepEqual(await program.ended, { code: 0, signal: null });
+    assert.ok(Date.now() - began < 5000);
+    assert.match(program.log, /stopped with work unfinished/);
+  });
+
   test('it starts at once, and an idle one stops at once', async () => {
     const program = start();
     const began = Date.now();

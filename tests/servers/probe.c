@@ -5,7 +5,7 @@
  *   POST /api/chat                 the body's length and the raw query, as JSON
  *   GET  /api/turns/{id}/events    a stream: one frame with the id, then silence
  *                                  ("quick": the frame and done)
- *   GET  /api/conversations        slow: answers after 1 s
+ *   GET  /api/conversations        slow: answers after 1 s, or PROBE_SLOW_SECONDS
  *   POST /api/turns/{id}/cancel    needs a session and its CSRF token
  */
 #include "base/text.h"
@@ -70,7 +70,8 @@ static enum err echo(struct request *request, struct response *response)
 
 static enum err slow(struct request *request, struct response *response)
 {
-    struct timespec pause = {.tv_sec = 1};
+    const char *seconds = getenv("PROBE_SLOW_SECONDS");
+    struct timespec pause = {.tv_sec = seconds ? strtol(seconds, NULL, 10) : 1};
 
     (void)nanosleep(&pause, NULL);
     return echo(request, response);
