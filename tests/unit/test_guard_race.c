@@ -390,6 +390,39 @@ static void row_70_a_row_put_back(void **state)
     assert_int_equal(audited(w, "alarm"), 1);
 }
 
+static void row_70_a_row_put_back_after_an_unknown_outcome(void **state)
+{
+    struct world *w = *state;
+    struct action_answer answer;
+    struct invocation invocation, back;
+
+    push_to_phone(w, "c1", &answer);
+    load(w, answer.invocation, &back);
+    test_now += SECONDS(5);
+    op_approves(w, ALICE, 3);
+    op_jwks(w);
+    okta_says_bob(w);
+    fga_says(w, "true", 2);
+    peer_add(w->okta, (struct peer_answer){.how = PEER_CLOSE, .bytes = ""});
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
+    expect_state(&answer, OUTCOME_FAILURE, "unknown");
+    /* The waiting record again; the mark of the act under way is its own. */
+    load(w, answer.invocation, &invocation);
+    back.version = invocation.version;
+    assert_int_equal(invocation_save(w->store.store, &back, test_now), ERR_OK);
+    test_now += SECONDS(5);
+    op_approves(w, ALICE, 3);
+    okta_says_bob(w);
+    fga_says(w, "true", 2);
+    peer_say(w->okta, "200 OK", JSON_TYPE, "{}");
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
+    expect_state(&answer, OUTCOME_FAILURE, "unknown");
+    expect_reason(w, &answer, "replayed");
+    assert_int_equal(resets(w), 1);
+    invocation_free(&invocation);
+    invocation_free(&back);
+}
+
 static void row_70_an_old_backup(void **state)
 {
     struct world *w = *state;
@@ -554,6 +587,14 @@ static void sleep_for_ten_minutes(struct world *w)
     test_now += MINUTES(10); /* while the machine sleeps, monotonic time stands still */
 }
 
+/* Well within the deadline, and longer than what was checked in step 7 stays true. */
+static void stop_for_a_minute(struct world *w)
+{
+    note_state(w);
+    test_now += MINUTES(1);
+    test_mono += MINUTES(1);
+}
+
 /*
  * The last entry of an approved reset, with the given thing happening at the
  * n-th reading of the clock.  False: there were fewer readings than n.
@@ -591,7 +632,17 @@ static bool last_entry(int n, void (*event)(struct world *), size_t *done,
     return fell;
 }
 
-static void at_every_instant(void (*event)(struct world *), bool before_consumed_only)
+/* Which instants before the act must prevent it. */
+enum when { BEFORE_CONSUMED, AFTER_CONSUMED, EVER };
+
+static bool must_prevent(enum when when)
+{
+    bool consumed = fired.state == INVOCATION_EXECUTING;
+
+    return when == EVER || consumed == (when == AFTER_CONSUMED);
+}
+
+static void at_every_instant(void (*event)(struct world *), enum when when)
 {
     size_t done, stopped_late = 0, acted = 0;
     enum invocation_state end;
@@ -600,8 +651,7 @@ static void at_every_instant(void (*event)(struct world *), bool before_consumed
     for (; n < 200 && last_entry(n, event, &done, &end); n++) {
         assert_true(done <= 1);
         acted += done;
-        if (fired_resets == 0 && done == 1 &&
-            (!before_consumed_only || fired.state != INVOCATION_EXECUTING)) {
+        if (fired_resets == 0 && done == 1 && must_prevent(when)) {
             fail_msg("acted although it happened at reading %d, state %s", n,
                      invocation_state_name(fired.state));
         }
@@ -621,31 +671,37 @@ static void at_every_instant(void (*event)(struct world *), bool before_consumed
 static void row_67_sign_out(void **state)
 {
     (void)state;
-    at_every_instant(sign_out, true);
+    at_every_instant(sign_out, BEFORE_CONSUMED);
 }
 
 static void row_67_sign_out_everywhere(void **state)
 {
     (void)state;
-    at_every_instant(sign_out_everywhere, true);
+    at_every_instant(sign_out_everywhere, BEFORE_CONSUMED);
 }
 
 static void row_67_cancel(void **state)
 {
     (void)state;
-    at_every_instant(cancel_turn, true);
+    at_every_instant(cancel_turn, BEFORE_CONSUMED);
 }
 
 static void row_69_stopped(void **state)
 {
     (void)state;
-    at_every_instant(stop_for_ten_minutes, false);
+    at_every_instant(stop_for_ten_minutes, EVER);
+}
+
+static void row_69_a_minute(void **state)
+{
+    (void)state;
+    at_every_instant(stop_for_a_minute, AFTER_CONSUMED);
 }
 
 static void row_69_asleep(void **state)
 {
     (void)state;
-    at_every_instant(sleep_for_ten_minutes, false);
+    at_every_instant(sleep_for_ten_minutes, EVER);
 }
 
 int main(void)
@@ -674,6 +730,8 @@ int main(void)
         IN_WORKSHOP("row 48: killed while acting: unknown when the lease is over",
                     row_48_killed_while_acting),
         IN_WORKSHOP("row 70: a consumed row put back does not act again", row_70_a_row_put_back),
+        IN_WORKSHOP("row 70: a row put back after an unknown outcome does not act again",
+                    row_70_a_row_put_back_after_an_unknown_outcome),
         IN_WORKSHOP("row 70: an approval of an epoch before does not count", row_70_an_old_backup),
         IN_WORKSHOP("row 48: without its audit entry nothing is done",
                     without_an_audit_log_nothing_is_done),
@@ -688,6 +746,8 @@ int main(void)
         {"row 67: the turn cancelled at any instant: no act", row_67_cancel, NULL, NULL, NULL},
         {"row 69: stopped for ten minutes at any instant: no act", row_69_stopped, NULL, NULL,
          NULL},
+        {"row 69: stopped for a minute between the last write and the act: no act", row_69_a_minute,
+         NULL, NULL, NULL},
         {"row 69: asleep for ten minutes at any instant: no act", row_69_asleep, NULL, NULL, NULL},
     };
 
