@@ -105,7 +105,7 @@ static enum err post_chat(struct request *request, struct response *response)
         return err;
     }
     mark_turn(turn.id, id);
-    workers_submit(chat->workers, id, 1);
+    workers_submit(chat->workers, id, turn.version);
     err = request_accepts(request, "text/event-stream") ? stream_turn(request, response, turn.id, 0)
                                                         : answer_accepted(response, &turn);
     turn_free(&turn);

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define BODY_MAX ((size_t)EVENT_MAX)
+
 /* At most size - 1 bytes, cut between characters. */
 static void copy_cut(char *out, size_t size, const char *text)
 {
@@ -91,7 +93,7 @@ enum err action_post(const struct action_client *client, const struct turn *turn
 {
     struct action_event event = {0};
     struct buf url = buf_make(1024);
-    struct buf body = buf_make_secret(EVENT_MAX);
+    struct buf body = buf_make_secret(BODY_MAX);
     struct http_response response = {0};
     json_t *root = NULL;
     const char *path = catalogue_group_path(call->call.group);
@@ -125,7 +127,7 @@ enum err action_post(const struct action_client *client, const struct turn *turn
                                            .body = body.data,
                                            .body_len = body.len,
                                            .deadline = deadline,
-                                           .body_max = EVENT_MAX},
+                                           .body_max = BODY_MAX},
                     &response);
     if (err == ERR_OK) {
         err = judge(&response, &event, answer);

@@ -14,9 +14,9 @@
 #include "net/http.h"
 #include "store/person.h"
 
-#define AGENT_CALLS_MAX 16                 /* calls of one step that are answered at all */
-#define AGENT_HANDLE_MAX 256               /* bytes of a handle */
-#define AGENT_STREAM_MAX (4 * 1024 * 1024) /* bytes of one step's answer */
+#define AGENT_CALLS_MAX 16                         /* calls of one step that are answered at all */
+#define AGENT_HANDLE_MAX 256                       /* bytes of a handle */
+#define AGENT_STREAM_MAX ((size_t)4 * 1024 * 1024) /* bytes of one step's answer */
 
 /* A call as the model proposed it, in neutral form. */
 struct agent_call {

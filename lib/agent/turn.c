@@ -59,9 +59,9 @@ static enum err fill(const struct turn_request *request, msec now, struct turn *
     return err;
 }
 
-static enum err put(struct store *store, const struct turn *turn, msec now)
+static enum err put(struct store *store, struct turn *turn, msec now)
 {
-    struct buf payload = buf_make_secret(RECORD_PAYLOAD_MAX);
+    struct buf payload = buf_make_secret(TURN_PAYLOAD_MAX);
     struct record record = {
         .kind = KIND_TURN, .expires_at = turn->created_at + TURN_KEPT, .due_at = turn->lease_until};
     enum err err = turn_to_json(turn, &payload);
@@ -72,6 +72,7 @@ static enum err put(struct store *store, const struct turn *turn, msec now)
         record.payload = payload.data;
         record.payload_len = payload.len;
         err = record_put(store, &record, now);
+        turn->version = record.version;
     }
     buf_free(&payload);
     return err;

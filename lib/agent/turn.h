@@ -27,7 +27,7 @@ struct turn_request {
 bool turn_message_valid(const char *message);
 
 /*
- * A new turn, written with a lease for the process that makes it (*version 1).
+ * A new turn, written with a lease for the process that makes it (out->version).
  * ERR_NONE: not that person's conversation.  ERR_LIMIT: TURNS_RUNNING_MAX are
  * running.  ERR_CONFLICT: one is running in this conversation.
  */

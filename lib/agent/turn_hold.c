@@ -30,7 +30,7 @@ static enum err write_payload(struct turn_hold *hold, const struct buf *payload,
 /* Under the lock. */
 static enum err write_turn(struct turn_hold *hold, const struct turn *turn, msec due_at, msec now)
 {
-    struct buf payload = buf_make_secret(RECORD_PAYLOAD_MAX);
+    struct buf payload = buf_make_secret(TURN_PAYLOAD_MAX);
     enum err err = turn_to_json(turn, &payload);
     if (err == ERR_OK) {
         err = write_payload(hold, &payload, due_at, now);
@@ -66,7 +66,7 @@ enum err hold_take(struct store *store, const uint8_t id[RECORD_ID_SIZE], uint64
         goto done;
     }
     buf_free(&hold->saved);
-    hold->saved = buf_make_secret(RECORD_PAYLOAD_MAX);
+    hold->saved = buf_make_secret(TURN_PAYLOAD_MAX);
     buf_add(&hold->saved, hold->record.payload, hold->record.payload_len);
     free_wiped(hold->record.payload);
     hold->record.payload = NULL;

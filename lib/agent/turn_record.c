@@ -208,7 +208,7 @@ enum err turn_from_json(const char *text, size_t len, struct turn *out)
 {
     json_t *root = NULL;
     memset(out, 0, sizeof *out);
-    enum err err = js_parse_object(text, len, RECORD_PAYLOAD_MAX, &root);
+    enum err err = js_parse_object(text, len, TURN_PAYLOAD_MAX, &root);
     if (err == ERR_OK) {
         err = from_root(root, out);
     }

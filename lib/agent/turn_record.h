@@ -17,9 +17,11 @@
 #define TURN_INPUTS_MAX 5     /* calls that one step may run */
 #define TURN_TEXT_MAX ((size_t)64 * 1024)
 #define TURN_RESULT_MAX 4096 /* bytes, with NUL, of a call's result */
+#define TURN_PAYLOAD_MAX ((size_t)RECORD_PAYLOAD_MAX)
 #define TURN_KEPT (HOURS(24) * 30)
-#define TURN_GRACE SECONDS(30) /* after its deadline, for open invocations to say how they ended   \
-                                */
+#define TURN_GRACE                                                                                 \
+    SECONDS(30) /* after its deadline, for open invocations to say how they ended                  \
+                 */
 
 enum turn_state { TURN_RUNNING, TURN_DONE, TURN_ERROR, TURN_CANCELLED };
 const char *turn_state_name(enum turn_state state);
@@ -61,6 +63,7 @@ struct turn {
      */
     struct turn_call calls[AGENT_CALLS_MAX];
     size_t call_count;
+    uint64_t version; /* as turn_create wrote it, for workers_submit; not stored */
 };
 void turn_free(struct turn *turn);
 

@@ -155,7 +155,7 @@ enum err world_advance(const struct turn *turn, msec *due_at)
     uint8_t id[RECORD_ID_SIZE];
     *due_at = 0;
     mark_turn(turn->id, id);
-    enum err err = hold_take(world.fixture.store, id, 1, world_now, &hold);
+    enum err err = hold_take(world.fixture.store, id, turn->version, world_now, &hold);
     if (err == ERR_OK) {
         err = turn_advance(&world.advance, hold, due_at);
         hold_free(hold);

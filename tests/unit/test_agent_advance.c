@@ -482,7 +482,7 @@ static void the_keeper_lengthens_ends_and_gives_back(void **state)
     PLAN({.text = "x"});
     begin("hi");
     mark_turn(turn.id, id);
-    assert_int_equal(hold_take(world.fixture.store, id, 1, world_now, &hold), ERR_OK);
+    assert_int_equal(hold_take(world.fixture.store, id, turn.version, world_now, &hold), ERR_OK);
     world_now += TURN_LEASE / 2 + 1;
     hold_keep(hold, world_now);
     world_now += TURN_LEASE / 2 + 1; /* past the first lease, within the second */

@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -46,7 +47,7 @@ static void a_submitted_turn_is_advanced(void **state)
     assert_int_equal(world_ask("hi", NULL, &turn), ERR_OK);
     assert_int_equal(workers_start(&world.advance, &workers), ERR_OK);
     mark_turn(turn.id, id);
-    workers_submit(workers, id, 1);
+    workers_submit(workers, id, turn.version);
     assert_int_equal(wait_for_end(), TURN_DONE);
     assert_int_equal(workers_stop(workers, 3000), ERR_OK);
     assert_int_equal(world.asked, 1);
@@ -69,7 +70,7 @@ static void a_leased_turn_is_left_and_a_lapsed_one_found(void **state)
     assert_int_equal(workers_stop(workers, 3000), ERR_OK);
 }
 
-static volatile int silent;
+static atomic_int silent;
 
 static void be_silent(void)
 {
@@ -89,7 +90,7 @@ static void a_cancelled_silent_turn_ends_by_the_keeper(void **state)
     assert_int_equal(world_ask("hi", NULL, &turn), ERR_OK);
     mark_turn(turn.id, id);
     assert_int_equal(workers_start(&world.advance, &workers), ERR_OK);
-    workers_submit(workers, id, 1);
+    workers_submit(workers, id, turn.version);
     pause_ms(200);
     assert_int_equal(turn_cancel(world.fixture.store, &turn, world_now), ERR_OK);
     assert_int_equal(wait_for_end(), TURN_CANCELLED);
@@ -109,7 +110,7 @@ static void stopping_gives_the_turn_back(void **state)
     assert_int_equal(world_ask("hi", NULL, &turn), ERR_OK);
     mark_turn(turn.id, id);
     assert_int_equal(workers_start(&world.advance, &workers), ERR_OK);
-    workers_submit(workers, id, 1);
+    workers_submit(workers, id, turn.version);
     pause_ms(200);
     assert_int_equal(workers_stop(workers, 300), ERR_UNKNOWN);
     world_get(&turn, &now);
