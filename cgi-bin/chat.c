@@ -52,7 +52,6 @@ static enum err answer_accepted(struct response *response, const struct turn *tu
     return response_json(response, 202, body);
 }
 
-/* ERR_INPUT: the body; the message is then already answered where that says more. */
 static enum err read_message(struct request *request, struct turn_request *out)
 {
     static const char *const allowed[] = {"message", "conversation", NULL};
@@ -107,7 +106,10 @@ static enum err post_chat(struct request *request, struct response *response)
     mark_turn(turn.id, id);
     workers_submit(chat->workers, id, turn.version);
     err = request_accepts(request, "text/event-stream") ? stream_turn(request, response, turn.id, 0)
-                                                        : answer_accepted(response, &turn);
+                                                        : ERR_NONE;
+    if (err != ERR_OK) { /* not asked for, or no place for one more stream: the turn runs anyway */
+        err = answer_accepted(response, &turn);
+    }
     turn_free(&turn);
     return err;
 }

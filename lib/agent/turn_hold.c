@@ -61,11 +61,17 @@ enum err hold_take(struct store *store, const uint8_t id[RECORD_ID_SIZE], uint64
     enum err err = record_get(store, KIND_TURN, id, now, &hold->record);
     if (err == ERR_OK) {
         err = turn_from_json(hold->record.payload, hold->record.payload_len, turn);
+        if (err == ERR_INPUT) {
+            /* Ours by its seal, yet not a turn: nobody can advance it, so it is never due again. */
+            log_line(LOG_ERROR, "a turn's record is not one");
+            hold->record.due_at = 0;
+            enum err put_off = record_replace(store, &hold->record, now);
+            err = put_off == ERR_OK || put_off == ERR_CONFLICT ? ERR_NONE : put_off;
+        }
     }
     if (err != ERR_OK) {
         goto done;
     }
-    buf_free(&hold->saved);
     hold->saved = buf_make_secret(TURN_PAYLOAD_MAX);
     buf_add(&hold->saved, hold->record.payload, hold->record.payload_len);
     free_wiped(hold->record.payload);

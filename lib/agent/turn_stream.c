@@ -61,6 +61,10 @@ static enum err add_events(struct watching *watching, msec now, struct buf *out,
             *last = text_equal(event.type, "done") || text_equal(event.type, "error");
         }
         turn_event_free(&event);
+        if (err == ERR_FORGED || err == ERR_INPUT) {
+            watching->next++; /* damaged: what follows it is still to be seen */
+            err = ERR_OK;
+        }
     }
     return err == ERR_NONE ? ERR_OK : err;
 }

@@ -132,6 +132,22 @@ static void stopping_gives_the_turn_back(void **state)
     assert_int_equal(workers_stop(workers, 3000), ERR_OK);
 }
 
+/* Sealed by us, but no turn: it must not be looked at for ever. */
+static void what_is_no_turn_is_never_due_again(void **state)
+{
+    (void)state;
+    struct turn_hold *hold = NULL;
+    struct record record = fixture_record(KIND_TURN, 7, "{\"state\":\"odd\"}");
+    struct record_list due = {0};
+    record.due_at = T;
+    assert_int_equal(record_put(world.fixture.store, &record, T), ERR_OK);
+    assert_int_equal(hold_take(world.fixture.store, record.id, 0, T, &hold), ERR_NONE);
+    assert_int_equal(record_due(world.fixture.store, KIND_TURN, T, T, 10, &due), ERR_OK);
+    assert_int_equal(due.count, 0);
+    record_list_free(&due);
+    record_free(&record);
+}
+
 static int tear_down(void **state)
 {
     turn_free(&turn);
@@ -151,6 +167,7 @@ int main(void)
              a_leased_turn_is_left_and_a_lapsed_one_found),
         TEST("a cancelled turn ends although its model is silent",
              a_cancelled_silent_turn_ends_by_the_keeper),
+        TEST("what is no turn is never due again", what_is_no_turn_is_never_due_again),
         TEST("stopping gives the turn back to the next process", stopping_gives_the_turn_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

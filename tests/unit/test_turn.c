@@ -271,6 +271,40 @@ static void numbers_taken_are_passed_over(void **state)
     emitter_free(&emitter);
 }
 
+/* Bytes of events are flipped in the database: the turn and its reader still find their end. */
+static void a_damaged_event_is_passed_over(void **state)
+{
+    (void)state;
+    static const struct model_step plan[] = {{.text = "Hello"}};
+    struct emitter emitter = {0};
+    struct stream stream = {0};
+    struct buf out = buf_make(1 << 20);
+    bool done = false;
+    msec due = 0;
+    world.steps = plan;
+    world.step_count = 1;
+    assert_int_equal(world_ask("hi", NULL, &turn), ERR_OK);
+    assert_int_equal(emitter_open(&emitter, world.fixture.store, &turn, T), ERR_OK);
+    assert_int_equal(emitter_event(&emitter, "action", json_object(), -1, T), ERR_OK);
+    emitter_free(&emitter);
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE record SET sealed = zeroblob(length(sealed)) "
+                   "WHERE kind = %d",
+                   KIND_TURN_EVENT);
+    fixture_sql(&world.fixture, sql);
+    assert_int_equal(world_advance(&turn, &due), ERR_OK);
+    assert_int_equal(turn_stream_new(world.fixture.store, &world.advance.limits, &world.session,
+                                     turn.id, 0, &stream),
+                     ERR_OK);
+    assert_int_equal(stream.next(stream.state, T, &out, &done), ERR_OK);
+    assert_true(done);
+    assert_string_equal(buf_str(&out), "id: 3\nevent: text\ndata: {\"delta\":\"Hello\"}\n\n"
+                                       "id: 4\nevent: done\ndata: {}\n\n");
+    stream.free(stream.state);
+    buf_free(&out);
+}
+
 static void events_have_an_end(void **state)
 {
     (void)state;
@@ -429,6 +463,7 @@ int main(void)
              batches_and_cleans_text),
         TEST("a new worker continues after what was told", continues_after_what_was_told),
         TEST("numbers that are taken are passed over", numbers_taken_are_passed_over),
+        TEST("row 31: a damaged event is passed over", a_damaged_event_is_passed_over),
         TEST("row 53: events have an end", events_have_an_end),
         TEST("row 75: a stream follows, and goes on after Last-Event-ID",
              a_stream_follows_and_goes_on),
