@@ -5,6 +5,7 @@
  * for OIDC_REFETCH and that only one process can put (row 17).
  */
 #include "base/log.h"
+#include "base/text.h"
 #include "crypto/hash.h"
 #include "identity/oidc_internal.h"
 
@@ -13,6 +14,9 @@
 #include <time.h>
 
 #define KEY_SET_MAX ((size_t)128 * 1024)
+/* What a claim says: of one length, so that the second overwrites the first in place. */
+#define FETCHING "fetching"
+#define FETCHED "fetched!"
 #define WAIT_STEP_MS 100
 #define WAIT_STEPS                                                                                 \
     30 /* 3 s: what another process' fetch takes, at most, to be worth waiting for                 \
@@ -167,7 +171,7 @@ static enum err claim(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec 
 {
     *out = (struct record){.kind = KIND_CACHE, .expires_at = now + OIDC_REFETCH};
     memcpy(out->id, id, sizeof out->id);
-    out->payload = strdup("{}");
+    out->payload = strdup(FETCHING);
     if (!out->payload) {
         return ERR_MEMORY;
     }
@@ -178,6 +182,8 @@ static enum err claim(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec 
 /* The claim stays until it expires, and says that those who wait for its fetch need not. */
 static void claim_done(struct oidc *oidc, struct record *claimed, msec now)
 {
+    memcpy(claimed->payload, FETCHED, sizeof FETCHED);
+    claimed->payload_len = strlen(FETCHED);
     if (record_replace(oidc->store, claimed, now) != ERR_OK) {
         log_line(LOG_WARN, "a finished fetch of keys could not be marked");
     }
@@ -186,7 +192,8 @@ static void claim_done(struct oidc *oidc, struct record *claimed, msec now)
 static bool fetch_is_over(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec now)
 {
     struct record record = {0};
-    bool over = oidc_cache_get(oidc, id, now, &record) != ERR_OK || record.version > 1;
+    bool over =
+        oidc_cache_get(oidc, id, now, &record) != ERR_OK || !text_equal(record.payload, FETCHING);
 
     record_free(&record);
     return over;
