@@ -28,8 +28,9 @@ UPDATE record SET
 WHERE key = ?1 AND kind = ?2 AND id = ?3 AND version = ?5 - 1 AND expires_at > ?10
     AND owner IS ?11;
 
+-- ?4 is 0 for any version: none is ever 0.
 -- name: record_delete
-DELETE FROM record WHERE key = ?1 AND kind = ?2 AND id = ?3;
+DELETE FROM record WHERE key = ?1 AND kind = ?2 AND id = ?3 AND (?4 = 0 OR version = ?4);
 
 -- name: record_by_owner
 SELECT kind, id, owner, second, version, expires_at, due_at, hints, sealed,

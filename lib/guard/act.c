@@ -103,13 +103,20 @@ static enum err put_act_mark(struct entry *entry)
 
 static void remove_act_mark(struct entry *entry)
 {
+    struct record record = {0};
     uint8_t id[RECORD_ID_SIZE];
+    enum err err;
 
     if (!entry->action->changes) {
         return;
     }
     act_mark(entry, id);
-    if (record_delete(entry->guard->store, KIND_LEASE, id) == ERR_STORE) {
+    err = record_get(entry->guard->store, KIND_LEASE, id, entry_now(entry), &record);
+    if (err == ERR_OK && text_equal(record.payload, entry->invocation.id)) {
+        err = record_delete_version(entry->guard->store, &record);
+    }
+    record_free(&record);
+    if (err != ERR_OK && err != ERR_NONE && err != ERR_CONFLICT) {
         log_line(LOG_WARN, "a finished act's mark stays; the next proposal removes it");
     }
 }

@@ -69,12 +69,11 @@ void place_release(struct entry *entry)
 
     mark_approval_place(entry->invocation.person.owner, id);
     err = record_get(entry->guard->store, KIND_LEASE, id, entry_now(entry), &record);
-    /* In its last moments it lapses by itself: a delete could hit the one who comes next. */
-    if (err == ERR_OK && names(&record, entry->invocation.id) &&
-        record.expires_at > entry_now(entry) + SECONDS(5)) {
-        err = record_delete(entry->guard->store, KIND_LEASE, id);
+    if (err == ERR_OK && names(&record, entry->invocation.id)) {
+        err = record_delete_version(entry->guard->store, &record);
     }
-    if (err != ERR_OK && err != ERR_NONE) {
+    /* A conflict: it lapsed or was given up between the two, and is another's by now. */
+    if (err != ERR_OK && err != ERR_NONE && err != ERR_CONFLICT) {
         log_line(LOG_WARN, "an approval's place lapses by itself", LOG_T("error", err_name(err)));
     }
     record_free(&record);

@@ -60,8 +60,9 @@ struct engine_verbs {
     /* row->version is the new one; hints those of the reader. ERR_CONFLICT: changed or gone. */
     enum err (*replace)(struct engine *engine, const struct engine_row *row, bool durable,
                         msec now);
-    /* ERR_NONE: not there. */
-    enum err (*drop)(struct engine *engine, enum kind kind, const uint8_t *id, bool durable);
+    /* Of that version, or of any with version 0.  ERR_NONE: not there. */
+    enum err (*drop)(struct engine *engine, enum kind kind, const uint8_t *id, uint64_t version,
+                     bool durable);
     enum err (*hint)(struct engine *engine, enum kind kind, const uint8_t *id, msec at,
                      bool durable, msec now);
     enum err (*exists)(struct engine *engine, enum kind kind, const uint8_t *id, msec now);

@@ -106,15 +106,18 @@ static enum err replace(struct engine *base, const struct engine_row *row, bool 
     return err;
 }
 
-static enum err drop(struct engine *base, enum kind kind, const uint8_t *id, bool durable)
+static enum err drop(struct engine *base, enum kind kind, const uint8_t *id, uint64_t version,
+                     bool durable)
 {
     struct sqlite_engine *engine = (struct sqlite_engine *)base;
     struct connection *connection = NULL;
     sqlite3_stmt *to;
     enum err err = write_start(engine, SQL_RECORD_DELETE, durable, &connection, &to);
 
-    if (err == ERR_OK)
-        err = write_end(connection, to, bind_name(to, kind, id), ERR_NONE, "deleting a record");
+    if (err == ERR_OK) {
+        int bound = bind_name(to, kind, id) | sqlite3_bind_int64(to, 4, (int64_t)version);
+        err = write_end(connection, to, bound, ERR_NONE, "deleting a record");
+    }
     pool_give(engine->pool, connection);
     return err;
 }

@@ -110,19 +110,38 @@ static enum err seal_record(struct store *store, const struct record *record, ui
     return ERR_OK;
 }
 
+/*
+ * From 1 to 2^62: drawn, because what stood under this id before may be gone with
+ * all that could be counted on from.  The rest of the range is for replaces.
+ */
+static enum err first_version(uint64_t *out)
+{
+    uint8_t bytes[8];
+    enum err err = random_bytes(bytes, sizeof(bytes));
+
+    *out = 0;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        *out = *out << 8 | bytes[i];
+    *out = (*out >> 2) + 1;
+    return err;
+}
+
 enum err record_put(struct store *store, struct record *record, msec now)
 {
     struct buf sealed = buf_make(SEALED_MAX);
     struct engine_row row;
-    enum err err = seal_record(store, record, 1, now, &sealed, &row);
+    uint64_t version;
+    enum err err = first_version(&version);
 
+    if (err == ERR_OK)
+        err = seal_record(store, record, version, now, &sealed, &row);
     if (err == ERR_OK) {
         fault_point(kind_name(record->kind), record->payload, "put", "before");
         err = store->engine->verbs->put(store->engine, &row, durable(record->kind), now);
         fault_point(kind_name(record->kind), record->payload, "put", "after");
     }
     if (err == ERR_OK) {
-        record->version = 1;
+        record->version = version;
         record->hints = 0;
     }
     buf_free(&sealed);
@@ -146,7 +165,8 @@ enum err record_replace(struct store *store, struct record *record, msec now)
     return err;
 }
 
-enum err record_delete(struct store *store, enum kind kind, const uint8_t id[RECORD_ID_SIZE])
+static enum err drop(struct store *store, enum kind kind, const uint8_t id[RECORD_ID_SIZE],
+                     uint64_t version)
 {
     /* A session that is signed out, or a login that is used, must not come back either. */
     bool lasting = durable(kind) || kind == KIND_SESSION || kind == KIND_LOGIN;
@@ -155,9 +175,24 @@ enum err record_delete(struct store *store, enum kind kind, const uint8_t id[REC
     if ((unsigned)kind >= KIND_RECORDS)
         return ERR_INPUT;
     fault_point(kind_name(kind), NULL, "delete", "before");
-    err = store->engine->verbs->drop(store->engine, kind, id, lasting);
+    err = store->engine->verbs->drop(store->engine, kind, id, version, lasting);
     fault_point(kind_name(kind), NULL, "delete", "after");
     return err;
+}
+
+enum err record_delete(struct store *store, enum kind kind, const uint8_t id[RECORD_ID_SIZE])
+{
+    return drop(store, kind, id, 0);
+}
+
+enum err record_delete_version(struct store *store, const struct record *record)
+{
+    enum err err;
+
+    if (record->version == 0 || record->version > INT64_MAX)
+        return ERR_INPUT;
+    err = drop(store, record->kind, record->id, record->version);
+    return err == ERR_NONE ? ERR_CONFLICT : err;
 }
 
 enum err record_hint(struct store *store, enum kind kind, const uint8_t id[RECORD_ID_SIZE], msec at,

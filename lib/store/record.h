@@ -33,7 +33,7 @@ struct record {
     uint8_t id[RECORD_ID_SIZE];     /* a hash of what the outside holds */
     uint8_t owner[RECORD_ID_SIZE];  /* person_owner(); zeros for none */
     uint8_t second[RECORD_ID_SIZE]; /* such as a turn's or provider session's hash; zeros: none */
-    uint64_t version;               /* 1 after put, one more after each replace */
+    uint64_t version;               /* set by put, one more after each replace; never 0 */
     msec expires_at;
     msec due_at;    /* 0: never due.  Not sealed: a hint, checked by the reader */
     uint32_t hints; /* how many hints came; not sealed */
@@ -60,7 +60,9 @@ WARN_UNUSED enum err store_ping(struct store *store);
 
 /*
  * put: ERR_CONFLICT when a live record of that kind and id exists (an expired
- * one is overwritten).  On ERR_OK record->version is 1.
+ * one is overwritten).  On ERR_OK record->version is one that no earlier record of
+ * this id had (a random start of 62 bits), so that whoever still holds an expired
+ * or deleted one cannot write to its successor.
  */
 WARN_UNUSED enum err record_put(struct store *store, struct record *record, msec now);
 
@@ -80,6 +82,12 @@ WARN_UNUSED enum err record_replace(struct store *store, struct record *record, 
 /* ERR_OK: this call deleted it.  ERR_NONE: it was not there: someone else was first. */
 WARN_UNUSED enum err record_delete(struct store *store, enum kind kind,
                                    const uint8_t id[RECORD_ID_SIZE]);
+
+/*
+ * Delete what was read or put as record, and only that: kind, id and version.
+ * ERR_CONFLICT: it changed since, or is gone.  ERR_INPUT: its version is 0.
+ */
+WARN_UNUSED enum err record_delete_version(struct store *store, const struct record *record);
 
 /*
  * Live records, newest version of each, at most limit (1 to RECORD_LIST_MAX), newest

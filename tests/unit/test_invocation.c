@@ -192,7 +192,7 @@ static void what_is_saved_is_read(void **state)
     assert_true(read.interval == SECONDS(5) && read.lease_until == T + 3);
     assert_true(read.clicked && read.polling);
     assert_false(read.acknowledged || read.told || read.consumed);
-    assert_int_equal(read.version, 1);
+    assert_int_equal(read.version, invocation.version);
     invocation_free(&read);
     assert_int_equal(invocation_get(fixture->store, "nobody", T, &read), ERR_NONE);
     assert_int_equal(invocation_get(fixture->store, invocation.id, T + INVOCATION_KEPT, &read),

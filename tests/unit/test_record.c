@@ -33,13 +33,13 @@ static void round_trip(void **state)
     fixture_id(in.second, 3);
     in.due_at = T + 5;
     assert_int_equal(record_put(store_of(state), &in, T), ERR_OK);
-    assert_int_equal(in.version, 1);
+    assert_in_range(in.version, 1, (uint64_t)1 << 62); /* 2^62 replaces at least are left */
     assert_int_equal(record_get(store_of(state), KIND_SESSION, in.id, T, &out), ERR_OK);
     assert_int_equal(out.kind, KIND_SESSION);
     assert_memory_equal(out.id, in.id, RECORD_ID_SIZE);
     assert_memory_equal(out.owner, in.owner, RECORD_ID_SIZE);
     assert_memory_equal(out.second, in.second, RECORD_ID_SIZE);
-    assert_int_equal(out.version, 1);
+    assert_int_equal(out.version, in.version);
     assert_int_equal(out.expires_at, in.expires_at);
     assert_int_equal(out.due_at, in.due_at);
     assert_int_equal(out.payload_len, strlen(in.payload));
@@ -165,7 +165,7 @@ static void put_over_expired(void **state)
     assert_int_equal(record_get(store_of(state), KIND_LEASE, first.id, T + 10, &out), ERR_OK);
     assert_string_equal(out.payload, "second");
     assert_memory_equal(out.owner, second.owner, RECORD_ID_SIZE);
-    assert_int_equal(out.version, 1);
+    assert_int_equal(out.version, second.version);
     assert_int_equal(out.hints, 0);
     assert_int_equal(out.due_at, 0);
     record_free(&out);
@@ -176,22 +176,24 @@ static void put_over_expired(void **state)
 static void replace(void **state)
 {
     struct record record = fixture_record(KIND_TURN, 1, "one"), stale, out;
+    uint64_t first;
 
     assert_int_equal(record_put(store_of(state), &record, T), ERR_OK);
+    first = record.version;
     assert_int_equal(record_get(store_of(state), KIND_TURN, record.id, T, &stale), ERR_OK);
     set_payload(&record, "two");
     record.expires_at += 7;
     record.due_at = T + 3;
     fixture_id(record.second, 9);
     assert_int_equal(record_replace(store_of(state), &record, T), ERR_OK);
-    assert_int_equal(record.version, 2);
+    assert_int_equal(record.version, first + 1);
 
     set_payload(&stale, "lost");
     assert_int_equal(record_replace(store_of(state), &stale, T), ERR_CONFLICT);
-    assert_int_equal(stale.version, 1);
+    assert_int_equal(stale.version, first);
     assert_int_equal(record_get(store_of(state), KIND_TURN, record.id, T, &out), ERR_OK);
     assert_string_equal(out.payload, "two");
-    assert_int_equal(out.version, 2);
+    assert_int_equal(out.version, first + 1);
     assert_int_equal(out.expires_at, record.expires_at);
     assert_int_equal(out.due_at, T + 3);
     assert_memory_equal(out.second, record.second, RECORD_ID_SIZE);
@@ -215,7 +217,7 @@ static void replace_owner(void **state)
     assert_int_equal(fixture_get(store_of(state), KIND_TURN, 1, T), ERR_OK);
     memset(record.owner, 0, RECORD_ID_SIZE);
     assert_int_equal(record_replace(store_of(state), &record, T), ERR_CONFLICT);
-    assert_int_equal(fixture_number(*state, "SELECT version FROM record"), 1);
+    assert_int_equal(fixture_number(*state, "SELECT version FROM record"), record.version);
     record_free(&record);
 }
 
@@ -230,6 +232,55 @@ static void delete_once(void **state)
     assert_int_equal(fixture_get(store_of(state), KIND_LOGIN, 1, T), ERR_NONE);
 }
 
+/*
+ * The record expired or was deleted, and another of the same id, kind and owner
+ * stands in its place: whoever held the first may neither write nor delete it.
+ */
+static void successor(void **state)
+{
+    struct record first = fixture_record(KIND_LEASE, 1, "first"), out;
+    struct record second = fixture_record(KIND_LEASE, 1, "second");
+    struct record third = fixture_record(KIND_LEASE, 1, "third");
+
+    first.expires_at = T + 10;
+    assert_int_equal(record_put(store_of(state), &first, T), ERR_OK);
+    assert_int_equal(record_put(store_of(state), &second, T + 10), ERR_OK);
+    first.expires_at = T + SECONDS(60);
+    assert_int_equal(record_replace(store_of(state), &first, T + 10), ERR_CONFLICT);
+    assert_int_equal(record_delete_version(store_of(state), &first), ERR_CONFLICT);
+
+    assert_int_equal(record_delete(store_of(state), KIND_LEASE, second.id), ERR_OK);
+    assert_int_equal(record_put(store_of(state), &third, T + 11), ERR_OK);
+    assert_int_equal(record_replace(store_of(state), &second, T + 11), ERR_CONFLICT);
+    assert_int_equal(record_delete_version(store_of(state), &second), ERR_CONFLICT);
+    assert_int_equal(record_get(store_of(state), KIND_LEASE, third.id, T + 11, &out), ERR_OK);
+    assert_string_equal(out.payload, "third");
+    record_free(&out);
+    record_free(&first);
+    record_free(&second);
+    record_free(&third);
+}
+
+static void delete_version(void **state)
+{
+    struct record record = fixture_record(KIND_LEASE, 1, "one"), stale;
+
+    assert_int_equal(record_delete_version(store_of(state), &record), ERR_INPUT); /* never put */
+    assert_int_equal(record_put(store_of(state), &record, T), ERR_OK);
+    assert_int_equal(record_get(store_of(state), KIND_LEASE, record.id, T, &stale), ERR_OK);
+    set_payload(&record, "two");
+    assert_int_equal(record_replace(store_of(state), &record, T), ERR_OK);
+    assert_int_equal(record_delete_version(store_of(state), &stale), ERR_CONFLICT);
+    assert_int_equal(fixture_get(store_of(state), KIND_LEASE, 1, T), ERR_OK);
+    assert_int_equal(record_delete_version(store_of(state), &record), ERR_OK);
+    assert_int_equal(fixture_get(store_of(state), KIND_LEASE, 1, T), ERR_NONE);
+    assert_int_equal(record_delete_version(store_of(state), &record), ERR_CONFLICT);
+    record.kind = KIND_TICKET;
+    assert_int_equal(record_delete_version(store_of(state), &record), ERR_INPUT);
+    record_free(&record);
+    record_free(&stale);
+}
+
 static void hints(void **state)
 {
     struct record record = fixture_record(KIND_TURN, 1, "x"), out;
@@ -242,7 +293,7 @@ static void hints(void **state)
     assert_int_equal(record_get(store_of(state), KIND_TURN, record.id, T, &out), ERR_OK);
     assert_int_equal(out.due_at, T + 50); /* never back */
     assert_int_equal(out.hints, 2);
-    assert_int_equal(out.version, 1);
+    assert_int_equal(out.version, record.version);
     record_free(&out);
 
     /* Read before the hints: its later due time does not undo them. */
@@ -251,7 +302,7 @@ static void hints(void **state)
     assert_int_equal(record_get(store_of(state), KIND_TURN, record.id, T, &out), ERR_OK);
     assert_int_equal(out.due_at, T + 50);
     assert_int_equal(out.hints, 2);
-    assert_int_equal(out.version, 2);
+    assert_int_equal(out.version, record.version);
 
     /* Read after them: the reader has seen them, and its due time holds. */
     out.due_at = T + 900;
@@ -405,6 +456,7 @@ static void change_number(void **state)
 static void no_entropy(void **state)
 {
     struct record record = fixture_record(KIND_SESSION, 1, "x");
+    uint64_t first;
 
     random_fail_for_test(1);
     assert_int_equal(record_put(store_of(state), &record, T), ERR_SYSTEM);
@@ -412,11 +464,12 @@ static void no_entropy(void **state)
     assert_int_equal(fixture_get(store_of(state), KIND_SESSION, 1, T), ERR_NONE);
     assert_int_equal(fixture_number(*state, "SELECT count(*) FROM record"), 0);
     assert_int_equal(record_put(store_of(state), &record, T), ERR_OK);
+    first = record.version;
     random_fail_for_test(1);
     assert_int_equal(record_replace(store_of(state), &record, T), ERR_SYSTEM);
     assert_int_equal(store_new_epoch(store_of(state)), ERR_SYSTEM);
     random_fail_for_test(0);
-    assert_int_equal(record.version, 1);
+    assert_int_equal(record.version, first);
     assert_int_equal(fixture_get(store_of(state), KIND_SESSION, 1, T), ERR_OK);
     record_free(&record);
 }
@@ -470,6 +523,8 @@ int main(void)
         TEST("replace wants the stored version", replace),
         TEST("replace never changes the owner", replace_owner),
         TEST("only one delete finds the record", delete_once),
+        TEST("who held an expired or deleted record cannot touch its successor", successor),
+        TEST("delete_version takes the version that was read and no other", delete_version),
         TEST("hints bring forward and survive a replace", hints),
         TEST("exists and hint need no key; the rest refuses without one", without_keys),
         TEST("lists by owner, second key and due time", lists),
