@@ -19,6 +19,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "crypto/hash.h"
 #include "crypto/jose.h"
 #include "http_peer.h"
 #include "identity/oidc_internal.h"
