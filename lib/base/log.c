@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -10,14 +11,26 @@
 
 #include "base/text.h"
 
-#define LINE_MAX_BYTES 16384
+/* Standard error is a pipe under most servers, and what is longer than PIPE_BUF may be mixed
+ * there with another process' line (pipe(7)). */
+#define LINE_MAX_BYTES 4096
 #define VALUE_MAX_BYTES 512
+#define PROGRAM_MAX 31
 #define REQUEST_ID_MAX 64
+
+/*
+ * What every line has fits in it whatever it says, so that only fields are ever
+ * left out: 200 bytes hold its names and the time, and of a text no byte becomes
+ * more than six.
+ */
+_Static_assert(LINE_MAX_BYTES <= PIPE_BUF &&
+                   200 + 6 * (PROGRAM_MAX + REQUEST_ID_MAX + VALUE_MAX_BYTES) <= LINE_MAX_BYTES,
+               "a line is one atomic write");
 
 static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
 
 /* Written once by log_open, before any thread starts. */
-static char program_name[32] = "countersign";
+static char program_name[PROGRAM_MAX + 1] = "countersign";
 static enum log_level least_level = LOG_INFO;
 
 static _Thread_local char request_id[REQUEST_ID_MAX + 1];

@@ -1,8 +1,9 @@
 /*
- * JSON lines on file descriptor 2, one write(2) a line.  Each has time, level,
- * program, request id and message.  A field is a name and a value; a secret has
- * no field form.  Control characters, C1 and U+2028/9 are escaped, values over
- * 512 bytes are cut, so that one log line is one line in every reader.
+ * JSON lines on file descriptor 2, one write(2) of at most 4096 bytes a line, so
+ * that a pipe keeps it whole; fields that do not fit are left out.  Each has
+ * time, level, program, request id and message.  A field is a name and a value;
+ * a secret has no field form.  Control characters, C1 and U+2028/9 are escaped,
+ * values over 512 bytes are cut, so that one log line is one line in every reader.
  */
 #ifndef COUNTERSIGN_BASE_LOG_H
 #define COUNTERSIGN_BASE_LOG_H

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define ID_MAX 255 /* OpenID Connect Core section 2 of sub; the same for iss */
+#define NAME_MAX_BYTES 200
+#define EMAIL_MAX_BYTES 320 /* RFC 3696 erratum 1690: 64, the @ and 255 */
 
 _Static_assert(SHA256_SIZE == RECORD_ID_SIZE, "an owner is a digest");
 
@@ -31,6 +33,20 @@ static bool id_valid(const char *text)
     return text != NULL && text[0] != '\0' && strnlen(text, ID_MAX + 1) <= ID_MAX;
 }
 
+/* As many whole characters of text as fit in max bytes. NULL for NULL. */
+static enum err dup_cut(const char *text, size_t max, char **out)
+{
+    size_t len = text != NULL ? strnlen(text, max + 1) : 0, at = 0, step;
+
+    *out = NULL;
+    if (text == NULL || len <= max)
+        return text_dup(text, out);
+    while ((step = utf8_step(text + at, strnlen(text + at, 4))) > 0 && at + step <= max)
+        at += step;
+    *out = strndup(text, at);
+    return *out != NULL ? ERR_OK : ERR_MEMORY;
+}
+
 enum err person_new(const char *iss, const char *sub, const char *email, bool email_verified,
                     const char *name, struct person *out)
 {
@@ -39,9 +55,12 @@ enum err person_new(const char *iss, const char *sub, const char *email, bool em
     memset(out, 0, sizeof(*out));
     if (!id_valid(iss) || !id_valid(sub))
         return ERR_INPUT;
+    /* A part of an address is another's address; a part of a name is still a name. */
+    if (email != NULL && strnlen(email, EMAIL_MAX_BYTES + 1) > EMAIL_MAX_BYTES)
+        email = NULL;
     if ((err = text_dup(iss, &out->iss)) != ERR_OK || (err = text_dup(sub, &out->sub)) != ERR_OK ||
         (err = text_dup(email, &out->email)) != ERR_OK ||
-        (err = text_dup(name, &out->name)) != ERR_OK) {
+        (err = dup_cut(name, NAME_MAX_BYTES, &out->name)) != ERR_OK) {
         person_free(out);
         return err;
     }

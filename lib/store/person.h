@@ -17,7 +17,11 @@ struct person {
     uint8_t owner[RECORD_ID_SIZE];
 };
 
-/* Copies; computes owner. ERR_INPUT when iss or sub is empty or over 255 bytes. */
+/*
+ * Copies; computes owner.  ERR_INPUT when iss or sub is empty or over 255 bytes.
+ * The rest never refuses a person: of a name the first 200 bytes are kept (whole
+ * characters), and an e-mail over 320 bytes is none, hence not verified.
+ */
 WARN_UNUSED enum err person_new(const char *iss, const char *sub, const char *email,
                                 bool email_verified, const char *name, struct person *out);
 WARN_UNUSED enum err person_copy(const struct person *from, struct person *out);

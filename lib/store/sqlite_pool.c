@@ -174,7 +174,9 @@ enum err connection_begin(struct connection *connection, bool durable)
         err =
             exec(connection, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
                  "choosing the durability");
-        connection->full_sync = durable;
+        /* After a failure it is what it was, and is asked for again. */
+        if (err == ERR_OK)
+            connection->full_sync = durable;
     }
     return err == ERR_OK ? connection_run(connection, SQL_BEGIN_WRITE, "beginning to write") : err;
 }

@@ -118,6 +118,45 @@ static void long_values_are_cut_whole(void **state)
     json_decref(line);
 }
 
+/* pipe(7): what is longer than PIPE_BUF may be mixed with the line of another process. */
+static void a_line_fits_a_pipe(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    char big[2000];
+    struct log_field fields[10];
+    memset(big, '\x01', sizeof big - 1);
+    big[sizeof big - 1] = '\0';
+    for (size_t i = 0; i < 9; i++) {
+        fields[i] = (struct log_field)LOG_N(names[i], -1);
+    }
+    fields[9] = (struct log_field){.name = NULL};
+    fields[3] = (struct log_field)LOG_T("4", big);
+    log_open(big, LOG_INFO);
+    log_set_request_id(big);
+    CAPTURE(log_write(LOG_ERROR, big, fields));
+    assert_true(strlen(logged) <= 4096);
+    json_t *line = one_line();
+    assert_int_equal(strlen(js_text(line, "message")), 512 + 3); /* the longest head is whole */
+    assert_int_equal(strlen(js_text(line, "request_id")), 64);
+    assert_int_equal(js_int_or(line, "3", 0), -1);
+    assert_null(json_object_get(line, "4"));
+    json_decref(line);
+    log_open("chat", LOG_INFO);
+    log_set_request_id(NULL);
+
+    /* Whatever the lengths: never more, always an object. */
+    memset(big, 'a', sizeof big - 1);
+    for (size_t len = 0; len < 600; len++) {
+        for (size_t i = 0; i < 9; i++) {
+            fields[i] = (struct log_field)LOG_T(names[i], big + sizeof big - 1 - len);
+        }
+        CAPTURE(log_write(LOG_ERROR, "x", fields));
+        assert_true(strlen(logged) <= 4096);
+        json_decref(one_line());
+    }
+}
+
 static void levels_are_obeyed(void **state)
 {
     (void)state;
@@ -163,6 +202,7 @@ int main(void)
          NULL, NULL},
         {"long values are cut, long lines lose whole fields", long_values_are_cut_whole, NULL, NULL,
          NULL},
+        {"a line is at most 4096 bytes and still one object", a_line_fits_a_pipe, NULL, NULL, NULL},
         {"levels are obeyed", levels_are_obeyed, NULL, NULL, NULL},
         {"request ids belong to threads", request_ids_belong_to_threads, NULL, NULL, NULL},
     };

@@ -63,6 +63,48 @@ static void limits(void **state)
     assert_null(person.iss);
 }
 
+/* Claims that a provider may send: they are for people to read, and stop nobody. */
+static void long_claims(void **state)
+{
+    char email[322], name[1200];
+    struct person person;
+
+    (void)state;
+    memset(email, 'e', sizeof(email));
+    email[320] = '\0';
+    assert_int_equal(person_new("https://a", "1", email, true, NULL, &person), ERR_OK);
+    assert_string_equal(person.email, email);
+    assert_true(person.email_verified);
+    person_free(&person);
+    email[320] = 'e';
+    email[321] = '\0';
+    assert_int_equal(person_new("https://a", "1", email, true, NULL, &person), ERR_OK);
+    assert_null(person.email);
+    assert_false(person.email_verified);
+    person_free(&person);
+
+    memset(name, 'n', sizeof(name));
+    name[200] = '\0';
+    assert_int_equal(person_new("https://a", "1", NULL, false, name, &person), ERR_OK);
+    assert_int_equal(strlen(person.name), 200);
+    person_free(&person);
+    /* One character, of two, three and four bytes, that begins within and ends beyond. */
+    static const char *const letters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t before = 196; before <= 200; before++) {
+            size_t len = strlen(letters[i]);
+
+            memset(name, 'n', sizeof(name));
+            memcpy(name + before, letters[i], len);
+            name[sizeof(name) - 1] = '\0';
+            assert_int_equal(person_new("https://a", "1", NULL, false, name, &person), ERR_OK);
+            assert_int_equal(strlen(person.name), before + len > 200 ? before : 200);
+            assert_memory_equal(person.name, name, strlen(person.name));
+            person_free(&person);
+        }
+    }
+}
+
 static void json_round_trip(void **state)
 {
     struct person in, copy, out;
@@ -98,6 +140,7 @@ static void json_round_trip(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        {"a long name is cut at a character, a long e-mail is none", long_claims, NULL, NULL, NULL},
         {"an owner is iss and sub, both and apart", owner_is_both, NULL, NULL, NULL},
         {"row 21: the e-mail is not who a person is", email_is_not_identity, NULL, NULL, NULL},
         {"empty and overlong names are refused", limits, NULL, NULL, NULL},
