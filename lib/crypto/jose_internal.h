@@ -8,7 +8,7 @@
 
 #define RSA_BITS_MIN 2048
 #define RSA_BYTES_MAX 1024 /* 8192 bits: what a verification may cost is bounded */
-#define P256_BYTES 32
+#define P256_BYTES ((size_t)32)
 
 struct jose_key {
     cjose_jwk_t *jwk;

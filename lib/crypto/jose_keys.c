@@ -57,8 +57,8 @@ static bool on_p256(const uint8_t x[P256_BYTES], const uint8_t y[P256_BYTES])
 {
     EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
     EC_POINT *point = group ? EC_POINT_new(group) : NULL;
-    BIGNUM *bx = BN_bin2bn(x, P256_BYTES, NULL);
-    BIGNUM *by = BN_bin2bn(y, P256_BYTES, NULL);
+    BIGNUM *bx = BN_bin2bn(x, (int)P256_BYTES, NULL);
+    BIGNUM *by = BN_bin2bn(y, (int)P256_BYTES, NULL);
     bool ok = point && bx && by &&
               EC_POINT_set_affine_coordinates(group, point, bx, by, NULL) == 1 &&
               EC_POINT_is_at_infinity(group, point) == 0;
