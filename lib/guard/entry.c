@@ -48,6 +48,9 @@ enum err entry_end(struct entry *entry, enum invocation_state to, const char *re
     if (err != ERR_OK) {
         return err;
     }
+    if (entry->dry) {
+        return entry_tell(entry);
+    }
     if (to == INVOCATION_DENIED) {
         entry_note(entry, "denied", reason);
     }

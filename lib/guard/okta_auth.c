@@ -83,6 +83,12 @@ void okta_auth_free(struct okta_auth *auth)
     free(auth);
 }
 
+bool okta_auth_available(const struct okta_auth *auth)
+{
+    return auth->mode != TOKEN_VAULT ||
+           (auth->oidc != NULL && keyring_has(store_keyring(auth->store), KIND_TOKENS));
+}
+
 const char *okta_id_of_sub(const char *sub)
 {
     const char *first = sub == NULL ? NULL : strchr(sub, '|');
@@ -117,7 +123,7 @@ static enum err vault_token(struct okta_auth *auth, const uint8_t session[RECORD
     struct okta_token bearer;
     enum err err;
 
-    if (auth->oidc == NULL || !keyring_has(store_keyring(auth->store), KIND_TOKENS)) {
+    if (!okta_auth_available(auth)) {
         *reason = "okta_not_connected";
         return ERR_DENIED;
     }

@@ -32,6 +32,9 @@ WARN_UNUSED enum err okta_auth_token(struct okta_auth *auth, const uint8_t sessi
                                      const struct person *person, const char *scopes, msec now,
                                      struct okta_grant *out, const char **reason);
 
+/* False: only a person's own token would do, and this program cannot open one. */
+bool okta_auth_available(const struct okta_auth *auth);
+
 /* The Okta id within "<strategy>|<connection>|<id>"; NULL when sub has another form. */
 const char *okta_id_of_sub(const char *sub);
 

@@ -31,7 +31,10 @@ static bool needs_okta(const struct entry *entry)
     if (strchr(need->object, '{') != NULL) {
         return true;
     }
-    return !entry->dry && argument(entry, PARAM_SELF) == NULL;
+    if (argument(entry, PARAM_SELF) != NULL) {
+        return false;
+    }
+    return !entry->dry || okta_auth_available(entry->guard->okta_auth);
 }
 
 static const char *scopes_of(const struct entry *entry)
