@@ -13,6 +13,8 @@
 #define INTERVAL_MAX SECONDS(60)
 #define WAIT_MAX 300 /* seconds; a longer Retry-After outlives every request of ours */
 #define ANSWER_MAX ((size_t)64 * 1024)
+#define LIVES_MOST 86400         /* seconds; no phone shows a prompt for longer */
+#define EVIDENCE_SKEW SECONDS(5) /* how far the provider's clock may be behind ours */
 
 static int clamp(json_int_t value, int least, int most)
 {
@@ -79,7 +81,8 @@ static enum err request_form(const struct oidc *oidc, const struct oidc_metadata
     return err == ERR_OK ? buf_err(form) : err;
 }
 
-/* What a refusal means: a 4xx did not ring the phone, anything else may have. */
+/* What a refusal means: a 4xx did not ring the phone, anything else may have.  A 408 says only
+ * that somebody on the way stopped waiting. */
 static enum err refusal(const struct http_response *response, char error[64])
 {
     json_t *answer = NULL;
@@ -90,7 +93,8 @@ static enum err refusal(const struct http_response *response, char error[64])
     json_decref(answer);
     log_line(LOG_WARN, "the approval request was refused", LOG_N("status", response->status),
              LOG_T("error", error));
-    if (err == ERR_MEMORY || response->status < 400 || response->status >= 500) {
+    if (err == ERR_MEMORY || response->status < 400 || response->status >= 500 ||
+        response->status == 408) {
         return ERR_UNKNOWN;
     }
     return response->status == 429 ? ERR_LIMIT : ERR_REMOTE;
@@ -160,6 +164,9 @@ enum err ciba_parse_ack(const char *body, size_t len, int requested_expiry, stru
         if (js_int(answer, "expires_in", 1, asked, &seconds) == ERR_OK) {
             ack->expires_in = SECONDS(seconds);
         }
+        if (js_int(answer, "expires_in", 1, INT32_MAX, &seconds) == ERR_OK) {
+            ack->lives_for = SECONDS(clamp(seconds, 1, LIVES_MOST));
+        }
         ack->interval = CIBA_INTERVAL_DEFAULT;
         if (js_int(answer, "interval", 0, INT32_MAX, &seconds) == ERR_OK) {
             ack->interval = SECONDS(clamp(seconds, 1, (int)(INTERVAL_MAX / 1000)));
@@ -180,30 +187,37 @@ void ciba_answer_free(struct ciba_answer *answer)
     memset(answer, 0, sizeof *answer);
 }
 
-static enum ciba_state state_of(const char *error, long status)
+/*
+ * Whether the request itself is spent is another question than whether it is
+ * over for us: a client that was locked out says nothing of the prompt.
+ */
+static enum ciba_state state_of(const char *error, long status, bool *spent)
 {
     static const struct {
         const char *error;
         enum ciba_state state;
+        bool spent;
     } KNOWN[] = {
-        {"authorization_pending", CIBA_PENDING},
-        {"slow_down", CIBA_SLOW_DOWN},
-        {"access_denied", CIBA_DENIED},
-        {"expired_token", CIBA_EXPIRED},
-        {"invalid_grant", CIBA_OVER},
-        {"invalid_request", CIBA_OVER},
-        {"invalid_client", CIBA_OVER},
-        {"unauthorized_client", CIBA_OVER},
-        {"unsupported_grant_type", CIBA_OVER},
-        {"transaction_failed", CIBA_OVER},
+        {"authorization_pending", CIBA_PENDING, false},
+        {"slow_down", CIBA_SLOW_DOWN, false},
+        {"access_denied", CIBA_DENIED, true},
+        {"expired_token", CIBA_EXPIRED, true},
+        {"invalid_grant", CIBA_OVER, true},
+        {"invalid_request", CIBA_OVER, false},
+        {"invalid_client", CIBA_OVER, false},
+        {"unauthorized_client", CIBA_OVER, false},
+        {"unsupported_grant_type", CIBA_OVER, false},
+        {"transaction_failed", CIBA_OVER, false},
     };
 
+    *spent = false;
     /* A server that is ill has not heard the person: what its body says does not count. */
     if (status >= 500) {
         return CIBA_PENDING;
     }
     for (size_t i = 0; i < COUNT(KNOWN); i++) {
         if (strcmp(error, KNOWN[i].error) == 0) {
+            *spent = KNOWN[i].spent;
             return KNOWN[i].state;
         }
     }
@@ -222,7 +236,7 @@ enum err ciba_parse_poll_error(long status, const char *body, size_t len, int re
         return err;
     }
     oidc_error_code(object, answer->error);
-    answer->state = state_of(answer->error, status);
+    answer->state = state_of(answer->error, status, &answer->spent);
     if (retry_after >= 0) {
         answer->wait = SECONDS(clamp(retry_after, 0, WAIT_MAX));
     } else if (js_int(object, "interval", 0, INT32_MAX, &seconds) == ERR_OK) {
@@ -241,6 +255,15 @@ static void over(struct ciba_answer *answer, const char *why)
     log_line(LOG_WARN, "an approval's evidence did not verify", LOG_T("check", why));
 }
 
+/* id_token.c allows for a minute, which is right for a sign-in and too much for an approval. */
+static bool issued_before(const json_t *claims, msec requested_at)
+{
+    json_int_t iat = 0;
+
+    return js_int(claims, "iat", 1, INT64_MAX / 2000, &iat) != ERR_OK ||
+           SECONDS(iat) + SECONDS(1) + EVIDENCE_SKEW <= requested_at;
+}
+
 /*
  * The tokens are consumed by now, so evidence that cannot be checked is not
  * asked for again: it is over.  The access token is dropped unused.
@@ -256,6 +279,7 @@ static enum err evidence(struct oidc *oidc, const json_t *body, const char *auth
     const json_t *named;
     enum err err;
 
+    answer->spent = true;
     if (!expect->sub || !expect->sub[0] || expect->requested_at <= 0) {
         over(answer, "no_expectation"); /* a NULL sub would mean anybody's */
         return ERR_OK;
@@ -271,6 +295,8 @@ static enum err evidence(struct oidc *oidc, const json_t *body, const char *auth
     named = json_object_get(answer->claims, AUTH_REQ_ID_CLAIM);
     if (named && !text_equal(json_string_value(named), auth_req_id)) {
         over(answer, "auth_req_id");
+    } else if (issued_before(answer->claims, expect->requested_at)) {
+        over(answer, "iat");
     } else if (expect->authorization_details &&
                !json_equal(expect->authorization_details,
                            json_object_get(body, "authorization_details"))) {
@@ -312,8 +338,8 @@ enum err ciba_poll(struct oidc *oidc, const char *auth_req_id,
     if (err == ERR_OK) {
         form_add(&form, "grant_type", GRANT);
         form_add(&form, "auth_req_id", auth_req_id);
-        err = oidc_client_post(oidc, OIDC_CLIENT_CIBA, metadata.token_endpoint, &form,
-                               OIDC_ANSWER_MAX, &response);
+        err = oidc_client_post_within(oidc, OIDC_CLIENT_CIBA, metadata.token_endpoint, &form,
+                                      CIBA_POLL_MOST, OIDC_ANSWER_MAX, &response);
     }
     if (err == ERR_OK) {
         err = read_answer(oidc, &response, auth_req_id, expect, now, answer);

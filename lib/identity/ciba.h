@@ -22,13 +22,14 @@ struct ciba_request {
 struct ciba_ack {
     char auth_req_id[CIBA_AUTH_REQ_ID_MAX];
     msec expires_in; /* absent: requested_expiry; capped at requested_expiry */
+    msec lives_for;  /* the provider's own expires_in, at most a day; 0: it named none */
     msec interval;   /* absent: 5 s; at least 1 s, at most 60 s */
 };
 
 /*
  * ERR_REMOTE: not sent, or refused by the provider (error receives its code:
  * "unknown_user_id", "invalid_request" ...).  ERR_LIMIT: 429.  ERR_UNKNOWN:
- * sent, no usable answer: a prompt may be on the phone.
+ * sent, no usable answer (a 408 too): a prompt may be on the phone.
  */
 WARN_UNUSED enum err ciba_send(struct oidc *oidc, const struct ciba_request *request, msec now,
                                struct ciba_ack *ack, char error[64]);
@@ -50,12 +51,20 @@ struct ciba_expectation {
 
 struct ciba_answer {
     enum ciba_state state;
+    bool spent;     /* the provider's request has surely ended: no prompt of it is live */
     msec wait;      /* from Retry-After or the body's interval; 0 when the provider named none */
     json_t *claims; /* CIBA_APPROVED: the verified ID token's; owned */
     char error[64]; /* the provider's code, or which check of the evidence failed */
 };
 
-/* ERR_OK with a state for everything the provider can answer; ERR_MEMORY, ERR_CONFIG else. */
+/* The longest that a poll's POST may take: a provider may hold it until the person decides. */
+#define CIBA_POLL_MOST SECONDS(35)
+
+/*
+ * ERR_OK with a state for everything the provider can answer; ERR_MEMORY, ERR_CONFIG else.
+ * iat has whole seconds, so its second may have begun before requested_at; beyond
+ * that a clock may be 5 s behind ours, no more: an approval of before is none.
+ */
 WARN_UNUSED enum err ciba_poll(struct oidc *oidc, const char *auth_req_id,
                                const struct ciba_expectation *expect, msec now,
                                struct ciba_answer *answer);

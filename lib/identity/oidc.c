@@ -133,12 +133,15 @@ enum err oidc_client_post_within(struct oidc *oidc, enum oidc_client client, con
         {"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}};
     const struct secret *secret = oidc_client_secret(oidc, client);
     struct buf body = buf_make_secret((size_t)64 * 1024);
-    struct http_request request = {.method = "POST",
-                                   .url = url,
-                                   .headers = headers,
-                                   .header_count = COUNT(headers),
-                                   .deadline = deadline,
-                                   .body_max = body_max};
+    struct http_request request = {
+        .method = "POST",
+        .url = url,
+        .headers = headers,
+        .header_count = COUNT(headers),
+        .deadline = deadline,
+        .body_max = body_max,
+        /* A push or its tokens lost on a dying connection is in doubt. */
+        .fresh_connection = client == OIDC_CLIENT_CIBA};
     enum err err;
 
     if (!secret || !oidc_client_id(oidc, client)[0]) {

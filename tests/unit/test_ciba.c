@@ -34,6 +34,7 @@ static void acks(void **state)
         {"", ERR_INPUT, 0, 0},
         {"<html>", ERR_INPUT, 0, 0},
     };
+    static const char longer[] = "{\"auth_req_id\":\"a\",\"expires_in\":900}";
     char *huge = malloc(2000);
     char *body;
     struct ciba_ack ack;
@@ -48,6 +49,10 @@ static void acks(void **state)
     }
     assert_int_equal(ciba_parse_ack("{\"auth_req_id\":\"a\"}", 19, 9999, &ack), ERR_OK);
     assert_true(ack.expires_in == SECONDS(300));
+    assert_true(ack.lives_for == 0);
+    assert_int_equal(ciba_parse_ack(longer, strlen(longer), 30, &ack), ERR_OK);
+    assert_true(ack.expires_in == SECONDS(30)); /* ours; the provider's prompt outlives it */
+    assert_true(ack.lives_for == SECONDS(900));
     assert_int_equal(ciba_parse_ack("{\"auth_req_id\":\"a\"}", 19, 60, &ack), ERR_OK);
     assert_true(ack.expires_in == SECONDS(60));
     assert_non_null(huge);
@@ -108,8 +113,12 @@ static void poll_errors(void **state)
                                                strlen(cases[i].body), cases[i].retry_after,
                                                &answer),
                          ERR_OK);
+        /* spent: only what ends the request itself, never a client's own trouble */
+        bool spent = cases[i].want == CIBA_DENIED || cases[i].want == CIBA_EXPIRED ||
+                     strstr(cases[i].body, "invalid_grant") != NULL;
+
         if (answer.state != cases[i].want || answer.wait != cases[i].wait ||
-            answer.claims != NULL) {
+            answer.spent != spent || answer.claims != NULL) {
             fail_msg("%ld %s: state %d wait %lld", cases[i].status, cases[i].body,
                      (int)answer.state, (long long)answer.wait);
         }
@@ -178,6 +187,8 @@ static void send_failures(void **state)
         {"429 Slow", "{\"error\":\"too_many_requests\"}", ERR_LIMIT, "too_many_requests"},
         {"429 Slow", "", ERR_LIMIT, ""},
         {"400 Bad", "{\"error\":\"a b<c>\"}", ERR_REMOTE, "unreadable"},
+        {"408 Late", "{\"error\":\"timeout\"}", ERR_UNKNOWN,
+         "timeout"}, /* it may be on the phone */
         {"500 Oops", "{\"error\":\"server_error\"}", ERR_UNKNOWN, "server_error"},
         {"302 Found", "", ERR_UNKNOWN, ""},
         {"200 OK", "{}", ERR_UNKNOWN, ""},
@@ -256,7 +267,7 @@ static void approves(void **state)
 static void false_evidence(void **state)
 {
     struct rp *rp = *state;
-    struct evidence cases[12];
+    struct evidence cases[13];
     size_t count = 0;
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -266,6 +277,7 @@ static void false_evidence(void **state)
     cases[count++].sub = "";
     cases[count++].aud = "web-client";
     cases[count++].iat = T_SECONDS - 3600;
+    cases[count++].iat = T_SECONDS - 6; /* its second ended five before the request */
     cases[count++].iat = T_SECONDS + 3600;
     cases[count++].more = ",\"events\":{}";
     cases[count++].more = ",\"at_hash\":\"AAAAAAAAAAAAAAAAAAAAAA\"";
@@ -283,6 +295,7 @@ static void false_evidence(void **state)
         }
         /* all are over, but for the last: a doubled member makes an answer unreadable */
         assert_int_equal(answer.state, i + 1 < count ? CIBA_OVER : CIBA_PENDING);
+        assert_int_equal(answer.spent, i + 1 < count);
         ciba_answer_free(&answer);
     }
     {
@@ -297,6 +310,7 @@ static void false_evidence(void **state)
         struct ciba_answer answer;
 
         right.more = ",\"urn:openid:params:jwt:claim:auth_req_id\":\"req-1\"";
+        right.iat = T_SECONDS - 5;
         answer = poll_with(rp, &right, &expected);
         assert_int_equal(answer.state, CIBA_APPROVED);
         ciba_answer_free(&answer);
