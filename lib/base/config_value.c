@@ -1,6 +1,7 @@
 /* The table of names, and what a value of each kind must look like. */
 #include "base/config_parts.h"
 #include "base/text.h"
+#include "base/url.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -122,120 +123,45 @@ const char *config_nearest(const char *name)
     return nearest;
 }
 
-static bool loopback_host(const char *host, size_t len)
-{
-    char copy[64];
-    if (len >= sizeof copy) {
-        return false;
-    }
-    memcpy(copy, host, len);
-    copy[len] = '\0';
-    if (strcmp(copy, "localhost") == 0 || strcmp(copy, "[::1]") == 0) {
-        return true;
-    }
-    /* Exactly 127.a.b.c in decimal: other spellings are resolved differently by different parties.
-     */
-    if (strncmp(copy, "127.", 4) != 0) {
-        return false;
-    }
-    const char *at = copy + 4;
-    for (int part = 0; part < 3; part++) {
-        size_t digits = strspn(at, "0123456789");
-        int value = 0;
-        for (size_t i = 0; i < digits && i < 4; i++) {
-            value = value * 10 + (at[i] - '0');
-        }
-        if (digits == 0 || digits > 3 || value > 255 || (digits > 1 && at[0] == '0')) {
-            return false;
-        }
-        at += digits;
-        if (part < 2 && *at++ != '.') {
-            return false;
-        }
-    }
-    return *at == '\0';
-}
-
-struct url {
-    bool http;
-    const char *host;
-    size_t host_len;
-    const char *path; /* from the first '/', or the end */
-};
-
+/* NULL and the parts, or what is wrong. */
 static const char *split_url(const char *text, struct url *url)
 {
-    if (text_starts(text, "https://")) {
-        url->http = false;
-        url->host = text + 8;
-    } else if (text_starts(text, "http://")) {
-        url->http = true;
-        url->host = text + 7;
-    } else {
+    const char *why = NULL;
+    /* The client takes any case; here one spelling does, and an issuer is compared by bytes. */
+    if (!text_starts(text, "https://") && !text_starts(text, "http://")) {
         return "must begin with https://";
     }
-    for (const char *at = text; *at != '\0'; at++) {
-        if ((unsigned char)*at <= 0x20 || (unsigned char)*at >= 0x7F ||
-            strchr("\\\"<>^`{|}#", *at) != NULL) {
-            return "holds a character that a URL here may not have";
-        }
+    return url_split(text, url, &why) == ERR_OK ? NULL : why;
+}
+
+static const char *check_http(const struct url *url, bool http_loopback)
+{
+    if (!url->https && !url->loopback) {
+        return "must begin with https:// (http only to a loopback address)";
     }
-    const char *at = url->host;
-    if (*at == '[') {
-        at += 1 + strspn(at + 1, "0123456789abcdefABCDEF:.");
-        if (*at++ != ']') {
-            return "has a malformed host";
-        }
-    } else {
-        at += strspn(at, ALNUM "-.");
+    if (!url->https && !http_loopback) {
+        return "http to a loopback address needs ALLOW_HTTP_LOOPBACK=1 (development only)";
     }
-    url->host_len = (size_t)(at - url->host);
-    if (url->host_len == 0 || url->host_len > 253 || *url->host == '.' || *url->host == '-') {
-        return "has no proper host";
-    }
-    if (*at == ':') {
-        char digits[6];
-        size_t len = strspn(at + 1, "0123456789");
-        int64_t port = 0;
-        if (len == 0 || len >= sizeof digits) {
-            return "has a malformed port";
-        }
-        memcpy(digits, at + 1, len);
-        digits[len] = '\0';
-        if (text_number(digits, 65535, &port) != ERR_OK || port == 0) {
-            return "has a malformed port";
-        }
-        at += 1 + len;
-    }
-    if (*at != '\0' && *at != '/' && *at != '?') {
-        return "has user information or a malformed host"; /* user:password@host ends here */
-    }
-    url->path = at;
     return NULL;
 }
 
 static const char *check_url(enum config_name name, const char *value, bool http_loopback,
                              struct buf *out)
 {
-    struct url url = {0};
+    struct url url;
     const char *why = split_url(value, &url);
+    /* A proxy of a company speaks http; what passes through it is TLS all the same. */
+    if (why == NULL && name != CFG_HTTP_PROXY_URL) {
+        why = check_http(&url, http_loopback || name == CFG_ACTIONS_URL);
+    }
     if (why != NULL) {
         return why;
     }
-    /* A proxy of a company speaks http; what passes through it is TLS all the same. */
-    if (url.http && name != CFG_HTTP_PROXY_URL) {
-        if (!loopback_host(url.host, url.host_len)) {
-            return "must begin with https:// (http only to a loopback address)";
-        }
-        if (!http_loopback && name != CFG_ACTIONS_URL) {
-            return "http to a loopback address needs ALLOW_HTTP_LOOPBACK=1 (development only)";
-        }
-    }
     size_t len = strlen(value);
     for (size_t i = 0; i < COUNT(ORIGINS); i++) {
-        if (ORIGINS[i] == name && strcmp(url.path, "/") == 0) {
+        if (ORIGINS[i] == name && strcmp(url.rest, "/") == 0) {
             len--;
-        } else if (ORIGINS[i] == name && *url.path != '\0') {
+        } else if (ORIGINS[i] == name && *url.rest != '\0') {
             return "must be an origin: scheme, host and port, without a path";
         }
     }
@@ -250,18 +176,15 @@ static const char *check_host(const char *value, bool http_loopback, struct buf 
     buf_adds(&full, strstr(value, "://") != NULL ? "" : "https://");
     buf_adds(&full, value);
     const char *why = buf_err(&full) == ERR_OK ? split_url(buf_str(&full), &url) : "is too long";
-    if (why == NULL && *url.path != '\0' && strcmp(url.path, "/") != 0) {
+    if (why == NULL && *url.rest != '\0' && strcmp(url.rest, "/") != 0) {
         why = "must be a host, or https:// and a host, without a path";
     }
-    if (why == NULL && url.http && !loopback_host(url.host, url.host_len)) {
-        why = "must be https (http only to a loopback address)";
-    }
-    if (why == NULL && url.http && !http_loopback) {
-        why = "http to a loopback address needs ALLOW_HTTP_LOOPBACK=1 (development only)";
+    if (why == NULL) {
+        why = check_http(&url, http_loopback);
     }
     if (why == NULL) {
         /* Host names are case-insensitive, but the issuer made of one is compared byte for byte. */
-        for (const char *at = full.data; at < url.path; at++) {
+        for (const char *at = full.data; at < url.rest; at++) {
             buf_addc(out, (char)tolower((unsigned char)*at));
         }
     }

@@ -3,9 +3,9 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "net/pool.h"
+#include "base/url.h"
+#include "net/handle_pool.h"
 #include "net/request.h"
-#include "net/url.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -22,7 +22,7 @@
 #define IDLE_SECONDS 25L
 
 struct http {
-    struct pool *pool;
+    struct handle_pool *pool;
     char *actions_url;
     char *proxy; /* "" for none */
     bool allow_loopback;
@@ -64,7 +64,7 @@ enum err http_open(const struct config *config, struct http **out)
         err = ERR_CONFIG;
     }
     if (err == ERR_OK) {
-        err = pool_new(&http->pool);
+        err = handle_pool_new(&http->pool);
     }
     if (err != ERR_OK) {
         goto done;
@@ -86,7 +86,7 @@ void http_free(struct http *http)
     if (http == NULL) {
         return;
     }
-    pool_free(http->pool);
+    handle_pool_free(http->pool);
     free(http->actions_url);
     free_wiped(http->proxy);
     free(http);
@@ -94,7 +94,7 @@ void http_free(struct http *http)
 
 static enum err url_allowed(const struct http *http, const char *text, struct url *url)
 {
-    if (url_split(text, url) != ERR_OK) {
+    if (url_split(text, url, NULL) != ERR_OK) {
         return ERR_INPUT;
     }
     if (url->https) {
@@ -233,7 +233,7 @@ static CURLcode set_options(struct transfer *t, struct curl_slist *list, msec le
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
     SET(CURLOPT_CAINFO, NULL);
     SET(CURLOPT_CAPATH, NULL);
-    SET(CURLOPT_SSL_CTX_FUNCTION, pool_trust);
+    SET(CURLOPT_SSL_CTX_FUNCTION, handle_pool_trust);
     SET(CURLOPT_SSL_CTX_DATA, t->http->pool);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(left < CONNECT_MAX ? left : CONNECT_MAX));
     SET(CURLOPT_TIMEOUT_MS, (long)left);
@@ -321,7 +321,8 @@ enum err http_call(struct http *http, const struct http_request *request,
     if (allowed > INT_MAX) {
         allowed = INT_MAX;
     }
-    err = easy_take(http->pool, origin_hash(&t.url), start + (allowed > 0 ? allowed : 0), &t.easy);
+    err =
+        handle_take(http->pool, origin_hash(&t.url), start + (allowed > 0 ? allowed : 0), &t.easy);
     if (err != ERR_OK) {
         goto done;
     }
@@ -341,7 +342,7 @@ enum err http_call(struct http *http, const struct http_request *request,
     }
 done:
     if (t.easy != NULL) {
-        easy_give(http->pool, t.easy, origin_hash(&t.url));
+        handle_give(http->pool, t.easy, origin_hash(&t.url));
     }
     request_headers_free(list);
     if (err != ERR_OK) {

@@ -2,7 +2,7 @@
 
 #include "base/secret.h"
 #include "base/text.h"
-#include "net/url.h"
+#include "base/url.h"
 
 #include <string.h>
 #include <strings.h>

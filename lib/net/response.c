@@ -1,7 +1,7 @@
 /* Reading what came back: header look-up and the few values that callers branch on. */
 #include "base/text.h"
+#include "base/url.h"
 #include "net/http.h"
-#include "net/url.h"
 
 #include <string.h>
 #include <strings.h>
@@ -76,8 +76,9 @@ bool http_same_origin(const char *a, const char *b)
     struct url x;
     struct url y;
 
-    return url_split(a, &x) == ERR_OK && url_split(b, &y) == ERR_OK && x.https == y.https &&
-           x.port == y.port && x.ipv6 == y.ipv6 && strcmp(x.host, y.host) == 0;
+    return url_split(a, &x, NULL) == ERR_OK && url_split(b, &y, NULL) == ERR_OK &&
+           x.https == y.https && x.port == y.port && x.ipv6 == y.ipv6 &&
+           strcmp(x.host, y.host) == 0;
 }
 
 enum err http_host_header(const char *url, char *out, size_t size)
@@ -89,7 +90,7 @@ enum err http_host_header(const char *url, char *out, size_t size)
     if (size > 0) {
         out[0] = '\0';
     }
-    err = url_split(url, &parts);
+    err = url_split(url, &parts, NULL);
     if (err != ERR_OK) {
         goto done;
     }

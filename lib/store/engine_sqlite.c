@@ -44,7 +44,7 @@ static enum err write_start(struct sqlite_engine *engine, enum sql which, bool d
     enum err err;
 
     *statement = NULL;
-    if ((err = pool_take(engine->pool, connection)) != ERR_OK)
+    if ((err = connection_pool_take(engine->pool, connection)) != ERR_OK)
         return err;
     if ((err = connection_begin(*connection, durable)) != ERR_OK)
         return err;
@@ -81,7 +81,7 @@ static enum err put(struct engine *base, const struct engine_row *row, bool dura
                     sqlite3_bind_int64(to, 10, now);
         err = write_end(connection, to, bound, ERR_CONFLICT, "putting a record");
     }
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -102,7 +102,7 @@ static enum err replace(struct engine *base, const struct engine_row *row, bool 
                     bind_id(to, 11, row->owner);
         err = write_end(connection, to, bound, ERR_CONFLICT, "replacing a record");
     }
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -118,7 +118,7 @@ static enum err drop(struct engine *base, enum kind kind, const uint8_t *id, uin
         int bound = bind_name(to, kind, id) | sqlite3_bind_int64(to, 4, (int64_t)version);
         err = write_end(connection, to, bound, ERR_NONE, "deleting a record");
     }
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -135,7 +135,7 @@ static enum err hint(struct engine *base, enum kind kind, const uint8_t *id, mse
                     sqlite3_bind_int64(to, 5, now);
         err = write_end(connection, to, bound, ERR_NONE, "hinting");
     }
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -155,7 +155,7 @@ static enum err sweep(struct engine *base, msec now, size_t limit, size_t *remov
         else if (err == ERR_NONE)
             err = ERR_OK;
     }
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -224,7 +224,7 @@ static enum err read_rows(struct engine *base, const struct engine_query *query,
     sqlite3_stmt *from;
     struct engine_row row;
     int code = SQLITE_ROW;
-    enum err err = pool_take(engine->pool, &connection);
+    enum err err = connection_pool_take(engine->pool, &connection);
 
     if (err != ERR_OK ||
         (err = connection_statement(connection, which[query->by], &from)) != ERR_OK)
@@ -242,7 +242,7 @@ static enum err read_rows(struct engine *base, const struct engine_query *query,
     if (err == ERR_NONE)
         err = ERR_OK;
 done:
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -251,7 +251,7 @@ static enum err exists(struct engine *base, enum kind kind, const uint8_t *id, m
     struct sqlite_engine *engine = (struct sqlite_engine *)base;
     struct connection *connection;
     sqlite3_stmt *from;
-    enum err err = pool_take(engine->pool, &connection);
+    enum err err = connection_pool_take(engine->pool, &connection);
 
     if (err != ERR_OK ||
         (err = connection_statement(connection, SQL_RECORD_EXISTS, &from)) != ERR_OK)
@@ -270,7 +270,7 @@ static enum err exists(struct engine *base, enum kind kind, const uint8_t *id, m
         err = connection_failed(connection, "looking for a record");
     }
 done:
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -279,7 +279,7 @@ static void close_engine(struct engine *base)
     struct sqlite_engine *engine = (struct sqlite_engine *)base;
 
     connection_close(engine->watcher);
-    pool_close(engine->pool);
+    connection_pool_close(engine->pool);
     (void)pthread_mutex_destroy(&engine->watching);
     free(engine);
 }
@@ -311,7 +311,7 @@ enum err engine_sqlite_open(const char *path, const uint8_t first[EPOCH_SIZE], s
         return ERR_MEMORY;
     engine->base.verbs = &verbs;
     (void)pthread_mutex_init(&engine->watching, NULL);
-    if ((err = pool_open(path, first, &engine->pool)) != ERR_OK) {
+    if ((err = connection_pool_open(path, first, &engine->pool)) != ERR_OK) {
         close_engine(&engine->base);
         return err;
     }

@@ -87,7 +87,7 @@ enum err sqlite_audit_append(struct engine *base, struct engine_audit *entry, en
     struct sqlite_engine *engine = (struct sqlite_engine *)base;
     struct connection *connection;
     uint8_t before[SHA256_SIZE];
-    enum err err = pool_take(engine->pool, &connection);
+    enum err err = connection_pool_take(engine->pool, &connection);
 
     if (err == ERR_OK && (err = connection_begin(connection, true)) == ERR_OK &&
         (err = head_get(connection, &entry->seq, before)) == ERR_OK) {
@@ -99,7 +99,7 @@ enum err sqlite_audit_append(struct engine *base, struct engine_audit *entry, en
     }
     if (err == ERR_FORGED)
         log_line(LOG_ERROR, "the audit log's head does not fit its entries");
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -124,7 +124,7 @@ enum err sqlite_audit_each(struct engine *base, int64_t from_seq, size_t limit,
     struct connection *connection;
     sqlite3_stmt *from;
     int code = SQLITE_ROW;
-    enum err err = pool_take(engine->pool, &connection);
+    enum err err = connection_pool_take(engine->pool, &connection);
 
     if (err != ERR_OK || (err = connection_statement(connection, SQL_AUDIT_EACH, &from)) != ERR_OK)
         goto done;
@@ -157,7 +157,7 @@ enum err sqlite_audit_each(struct engine *base, int64_t from_seq, size_t limit,
     if (err == ERR_NONE)
         err = ERR_OK;
 done:
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -165,10 +165,10 @@ enum err sqlite_audit_head(struct engine *base, int64_t *seq, uint8_t mac[SHA256
 {
     struct sqlite_engine *engine = (struct sqlite_engine *)base;
     struct connection *connection;
-    enum err err = pool_take(engine->pool, &connection);
+    enum err err = connection_pool_take(engine->pool, &connection);
 
     if (err == ERR_OK)
         err = head_get(connection, seq, mac);
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }

@@ -2,11 +2,11 @@
 #ifndef COUNTERSIGN_STORE_SQLITE_ENGINE_H
 #define COUNTERSIGN_STORE_SQLITE_ENGINE_H
 
-#include "store/sqlite_pool.h"
+#include "store/connection_pool.h"
 
 struct sqlite_engine {
     struct engine base; /* first: the interface's pointer is a pointer to this */
-    struct pool *pool;
+    struct connection_pool *pool;
     pthread_mutex_t watching;   /* guards the three below */
     struct connection *watcher; /* writes nothing, so that every write is another's */
     uint64_t changes, last;

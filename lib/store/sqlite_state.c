@@ -9,7 +9,7 @@ enum err sqlite_epoch(struct engine *base, uint8_t out[EPOCH_SIZE])
     struct sqlite_engine *engine = (struct sqlite_engine *)base;
     struct connection *connection;
     sqlite3_stmt *from;
-    enum err err = pool_take(engine->pool, &connection);
+    enum err err = connection_pool_take(engine->pool, &connection);
 
     if (err != ERR_OK || (err = connection_statement(connection, SQL_EPOCH_GET, &from)) != ERR_OK)
         goto done;
@@ -27,7 +27,7 @@ enum err sqlite_epoch(struct engine *base, uint8_t out[EPOCH_SIZE])
         err = connection_failed(connection, "reading the epoch");
     }
 done:
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 
@@ -36,7 +36,7 @@ enum err sqlite_new_epoch(struct engine *base, const uint8_t epoch[EPOCH_SIZE])
     struct sqlite_engine *engine = (struct sqlite_engine *)base;
     struct connection *connection;
     sqlite3_stmt *to;
-    enum err err = pool_take(engine->pool, &connection);
+    enum err err = connection_pool_take(engine->pool, &connection);
 
     if (err != ERR_OK || (err = connection_begin(connection, true)) != ERR_OK ||
         (err = connection_statement(connection, SQL_EPOCH_SET, &to)) != ERR_OK)
@@ -49,7 +49,7 @@ enum err sqlite_new_epoch(struct engine *base, const uint8_t epoch[EPOCH_SIZE])
     if ((err = connection_run(connection, SQL_RECORD_DELETE_ALL, "voiding records")) == ERR_OK)
         err = connection_commit(connection);
 done:
-    pool_give(engine->pool, connection);
+    connection_pool_give(engine->pool, connection);
     return err;
 }
 

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "http_peer.h"
 #include "net/http.h"
-#include "net/url.h"
+#include "base/url.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "net/url.h"
+#include "base/url.h"
 
 #include "base/text.h"
 
@@ -109,7 +109,7 @@ static enum err host_check(struct url *url)
         return ERR_OK;
     }
     if (!text_of(url->host, 1, 253, "abcdefghijklmnopqrstuvwxyz0123456789.-_") ||
-        url->host[0] == '.' || strstr(url->host, "..") != NULL) {
+        url->host[0] == '.' || url->host[0] == '-' || strstr(url->host, "..") != NULL) {
         return ERR_INPUT;
     }
     if (looks_like_ipv4(url->host)) {
@@ -157,44 +157,43 @@ static bool bytes_plain(const char *text, size_t len)
     return true;
 }
 
-enum err url_split(const char *text, struct url *out)
+/* NULL, or what is wrong. */
+static const char *split(const char *text, struct url *url)
 {
-    struct url url = {.port_is_default = true};
     const char *authority;
     const char *host_end;
-    size_t len;
+    size_t len = text != NULL ? strnlen(text, URL_MAX + 1) : 0;
     size_t authority_len;
     size_t host_len;
 
-    memset(out, 0, sizeof(*out));
-    if (text == NULL) {
-        return ERR_INPUT;
+    if (len > URL_MAX) {
+        return "is too long";
     }
-    len = strnlen(text, URL_MAX + 1);
-    if (len > URL_MAX || !bytes_plain(text, len)) {
-        return ERR_INPUT;
-    }
-    if (strncasecmp(text, "https://", 8) == 0) {
-        url.https = true;
-        url.port = 443;
+    if (len > 0 && strncasecmp(text, "https://", 8) == 0) {
+        url->https = true;
+        url->port = 443;
         authority = text + 8;
-    } else if (strncasecmp(text, "http://", 7) == 0) {
-        url.port = 80;
+    } else if (len > 0 && strncasecmp(text, "http://", 7) == 0) {
+        url->port = 80;
         authority = text + 7;
     } else {
-        return ERR_INPUT;
+        return "must begin with https://";
+    }
+    if (!bytes_plain(text, len)) {
+        return "holds a character that a URL here may not have";
     }
     authority_len = strcspn(authority, "/?");
+    url->rest = authority + authority_len;
     if (memchr(authority, '@', authority_len) != NULL) {
-        return ERR_INPUT;
+        return "has user information";
     }
     if (authority[0] == '[') {
-        url.ipv6 = true;
+        url->ipv6 = true;
         authority++;
         authority_len--;
         host_end = memchr(authority, ']', authority_len);
         if (host_end == NULL) {
-            return ERR_INPUT;
+            return "has a malformed host";
         }
         host_len = (size_t)(host_end - authority);
         host_end++;
@@ -205,22 +204,31 @@ enum err url_split(const char *text, struct url *out)
         }
         host_len = (size_t)(host_end - authority);
     }
-    if (host_len == 0 || host_len >= sizeof(url.host)) {
-        return ERR_INPUT;
+    if (host_len == 0 || host_len >= sizeof(url->host)) {
+        return "has no proper host";
     }
     for (size_t i = 0; i < host_len; i++) {
-        url.host[i] = lower(authority[i]);
+        url->host[i] = lower(authority[i]);
     }
-    if (host_check(&url) != ERR_OK) {
-        return ERR_INPUT;
+    if (host_check(url) != ERR_OK) {
+        return "has a malformed host, or one that may not be asked";
     }
-    if (host_end < authority + authority_len) {
-        if (*host_end != ':' ||
-            port_read(host_end + 1, (size_t)(authority + authority_len - host_end - 1), &url) !=
-                ERR_OK) {
-            return ERR_INPUT;
-        }
+    if (host_end < url->rest &&
+        (*host_end != ':' ||
+         port_read(host_end + 1, (size_t)(url->rest - host_end - 1), url) != ERR_OK)) {
+        return "has a malformed port";
     }
-    *out = url;
-    return ERR_OK;
+    return NULL;
+}
+
+enum err url_split(const char *text, struct url *out, const char **why)
+{
+    struct url url = {.port_is_default = true};
+    const char *wrong = split(text, &url);
+
+    if (why != NULL) {
+        *why = wrong;
+    }
+    *out = wrong == NULL ? url : (struct url){0};
+    return wrong == NULL ? ERR_OK : ERR_INPUT;
 }

@@ -3,8 +3,8 @@
  * POOL_MAX, each with the statements it has used kept prepared.  A connection
  * is in one thread's hands at a time and never across a wait for anything else.
  */
-#ifndef COUNTERSIGN_STORE_SQLITE_POOL_H
-#define COUNTERSIGN_STORE_SQLITE_POOL_H
+#ifndef COUNTERSIGN_STORE_CONNECTION_POOL_H
+#define COUNTERSIGN_STORE_CONNECTION_POOL_H
 
 #include "store/engine.h"
 
@@ -24,7 +24,7 @@ struct connection {
     sqlite3_stmt *statements[SQL_COUNT];
 };
 
-struct pool {
+struct connection_pool {
     char *path;
     pthread_mutex_t lock;
     pthread_cond_t freed;
@@ -33,13 +33,13 @@ struct pool {
 };
 
 /* Makes the file and brings its schema up to date. */
-WARN_UNUSED enum err pool_open(const char *path, const uint8_t first_epoch[EPOCH_SIZE],
-                               struct pool **out);
-void pool_close(struct pool *pool);
+WARN_UNUSED enum err connection_pool_open(const char *path, const uint8_t first_epoch[EPOCH_SIZE],
+                                          struct connection_pool **out);
+void connection_pool_close(struct connection_pool *pool);
 
-WARN_UNUSED enum err pool_take(struct pool *pool, struct connection **out);
+WARN_UNUSED enum err connection_pool_take(struct connection_pool *pool, struct connection **out);
 /* Resets every statement and ends a transaction left open; NULL legal. */
-void pool_give(struct pool *pool, struct connection *connection);
+void connection_pool_give(struct connection_pool *pool, struct connection *connection);
 
 /* One outside the pool, for the change number. */
 WARN_UNUSED enum err connection_open(const char *path, struct connection **out);

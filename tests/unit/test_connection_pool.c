@@ -1,7 +1,7 @@
-/* sqlite_pool.h: what a connection believes of itself is so. */
+/* connection_pool.h: what a connection believes of itself is so. */
 #include "store_fixture.h"
 
-#include "store/sqlite_pool.h"
+#include "store/connection_pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "net/pool.h"
+#include "net/handle_pool.h"
 
 #include <errno.h>
 #include <openssl/ssl.h>
@@ -17,7 +17,7 @@ struct slot {
     uint64_t origins[ORIGINS_REMEMBERED]; /* newest first; 0 is none */
 };
 
-struct pool {
+struct handle_pool {
     pthread_mutex_t lock;
     pthread_cond_t returned;
     struct slot slots[POOL_HANDLES];
@@ -50,9 +50,9 @@ static int condition_init(pthread_cond_t *condition)
     return failed;
 }
 
-enum err pool_new(struct pool **out)
+enum err handle_pool_new(struct handle_pool **out)
 {
-    struct pool *pool;
+    struct handle_pool *pool;
 
     *out = NULL;
     if (pthread_once(&curl_once, curl_start) != 0 || curl_ready != CURLE_OK) {
@@ -72,7 +72,7 @@ enum err pool_new(struct pool **out)
     return ERR_OK;
 }
 
-void pool_free(struct pool *pool)
+void handle_pool_free(struct handle_pool *pool)
 {
     if (pool == NULL) {
         return;
@@ -101,7 +101,7 @@ static bool slot_knows(const struct slot *slot, uint64_t origin)
  * Best first: one that has spoken to the origin, then the one used last (a
  * program with one thread so keeps to one handle), then a new one.
  */
-static struct slot *slot_choose(struct pool *pool, uint64_t origin)
+static struct slot *slot_choose(struct handle_pool *pool, uint64_t origin)
 {
     struct slot *best = NULL;
     int best_rank = 0;
@@ -121,7 +121,7 @@ static struct slot *slot_choose(struct pool *pool, uint64_t origin)
     return best;
 }
 
-enum err easy_take(struct pool *pool, uint64_t origin, msec deadline, CURL **out)
+enum err handle_take(struct handle_pool *pool, uint64_t origin, msec deadline, CURL **out)
 {
     struct timespec until = {.tv_sec = (time_t)(deadline / 1000),
                              .tv_nsec = (long)(deadline % 1000) * 1000000};
@@ -166,7 +166,7 @@ static void slot_remember(struct slot *slot, uint64_t origin)
     slot->origins[0] = origin;
 }
 
-void easy_give(struct pool *pool, CURL *easy, uint64_t origin)
+void handle_give(struct handle_pool *pool, CURL *easy, uint64_t origin)
 {
     /* Connections survive the reset; pointers into the caller's stack and secrets do not. */
     curl_easy_reset(easy);
@@ -182,9 +182,9 @@ void easy_give(struct pool *pool, CURL *easy, uint64_t origin)
     pthread_mutex_unlock(&pool->lock);
 }
 
-CURLcode pool_trust(CURL *easy, void *ssl_context, void *data)
+CURLcode handle_pool_trust(CURL *easy, void *ssl_context, void *data)
 {
-    struct pool *pool = data;
+    struct handle_pool *pool = data;
     X509_STORE *store;
 
     (void)easy;

@@ -1,5 +1,5 @@
 #define SQL_TEXTS
-#include "store/sqlite_pool.h"
+#include "store/connection_pool.h"
 
 #include "base/log.h"
 
@@ -280,7 +280,7 @@ static enum err make_file(const char *path)
     return ERR_OK;
 }
 
-void pool_close(struct pool *pool)
+void connection_pool_close(struct connection_pool *pool)
 {
     if (pool == NULL)
         return;
@@ -296,12 +296,13 @@ void pool_close(struct pool *pool)
     free(pool);
 }
 
-enum err pool_open(const char *path, const uint8_t first_epoch[EPOCH_SIZE], struct pool **out)
+enum err connection_pool_open(const char *path, const uint8_t first_epoch[EPOCH_SIZE],
+                              struct connection_pool **out)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct connection *connection = NULL;
     pthread_condattr_t monotonic;
-    struct pool *pool;
+    struct connection_pool *pool;
     enum err err = ERR_MEMORY;
 
     *out = NULL;
@@ -314,19 +315,19 @@ enum err pool_open(const char *path, const uint8_t first_epoch[EPOCH_SIZE], stru
     (void)pthread_cond_init(&pool->freed, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     if ((pool->path = strdup(path)) == NULL || (err = make_file(path)) != ERR_OK ||
-        (err = pool_take(pool, &connection)) != ERR_OK ||
+        (err = connection_pool_take(pool, &connection)) != ERR_OK ||
         (err = migrate(connection, first_epoch)) != ERR_OK)
         goto done;
     *out = pool;
 done:
     if (connection != NULL)
-        pool_give(pool, connection);
+        connection_pool_give(pool, connection);
     if (err != ERR_OK)
-        pool_close(pool);
+        connection_pool_close(pool);
     return err;
 }
 
-enum err pool_take(struct pool *pool, struct connection **out)
+enum err connection_pool_take(struct connection_pool *pool, struct connection **out)
 {
     struct timespec until;
     enum err err = ERR_OK;
@@ -360,7 +361,7 @@ enum err pool_take(struct pool *pool, struct connection **out)
     return err;
 }
 
-void pool_give(struct pool *pool, struct connection *connection)
+void connection_pool_give(struct connection_pool *pool, struct connection *connection)
 {
     if (connection == NULL)
         return;
