@@ -1,7 +1,7 @@
 /*
- * Inside of the configuration: the table of names, the file's syntax and the
- * checks of values, each in a file of its own.  Only lib/base/config*.c and
- * their tests include this.
+ * Inside of the configuration: the table of names, the file's syntax, the places
+ * where settings come from and the checks of values, each in a file of its own.  Only
+ * lib/base/config*.c and their tests include this.
  */
 #ifndef COUNTERSIGN_BASE_CONFIG_PARTS_H
 #define COUNTERSIGN_BASE_CONFIG_PARTS_H
@@ -46,6 +46,29 @@ WARN_UNUSED enum err config_parse(const char *path, const char *text, size_t len
  * ERR_DENIED: its mode has one of the bits of forbidden.  ERR_LIMIT, ERR_SYSTEM.
  */
 WARN_UNUSED enum err config_read(const char *path, unsigned forbidden, struct buf *out);
+
+#define CONFIG_OTHERS 007 /* permission bits that a secret's file may not have */
+#define CONFIG_VALUE_MAX ((size_t)64 * 1024)
+
+/* What config_read's error means to whoever wrote the configuration. */
+const char *config_read_fault(enum err err);
+
+/* Where a value came from, until all are known. */
+struct config_setting {
+    char *value;  /* NULL: nowhere.  Wiped on free: any of them may be a secret */
+    char *where;  /* "path:line" or "environment" */
+    bool is_path; /* value is NAME_FILE's: the name of a file that holds the secret */
+};
+
+/*
+ * The common file, the program's own (program may be NULL: none), the environment
+ * and the credentials, in this order; a later one wins.  settings starts zeroed
+ * and is freed by the caller, also after an error; problems as in config_load.
+ */
+WARN_UNUSED enum err config_gather(const char *program,
+                                   struct config_setting settings[CONFIG_COUNT],
+                                   struct buf *problems);
+void config_settings_free(struct config_setting settings[CONFIG_COUNT]);
 
 /*
  * Check a value of its kind and put the normalised form into out.  On ERR_INPUT
