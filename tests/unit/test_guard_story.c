@@ -248,12 +248,22 @@ static void a_check_answers_and_leaves_nothing(void **state)
     struct action_answer answer;
 
     fga_says(w, "true", 2);
+    okta_says_bob(w);
     assert_int_equal(
         check(w, json_pack("{s:s,s:s}", "action", "reset_password", "user_email", BOB_LOGIN),
               &answer),
         ERR_OK);
     assert_int_equal(answer.outcome, OUTCOME_DONE);
     assert_string_equal(answer.text, "Permitted, with the person's approval on the phone.");
+    /* An account that there is not reads as one that is forbidden. */
+    fga_says(w, "true", 2);
+    peer_say(w->okta, "404 Not Found", JSON_TYPE, "{\"errorCode\":\"E0000007\"}");
+    assert_int_equal(check(w,
+                           json_pack("{s:s,s:s}", "action", "reset_password", "user_email",
+                                     "nobody@example.test"),
+                           &answer),
+                     ERR_OK);
+    assert_int_equal(answer.outcome, OUTCOME_FAILURE);
     fga_says(w, "false", 1);
     assert_int_equal(
         check(w, json_pack("{s:s,s:s}", "action", "reset_password", "user_email", BOB_LOGIN),
