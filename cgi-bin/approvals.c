@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "catalogue/action.h"
 #include "catalogue/marks.h"
+#include "guard/denial.h"
 #include "guard/invocation.h"
 #include "guard/reason.h"
 #include "web/web.h"
@@ -309,19 +310,17 @@ static enum err post_not_me(struct request *request, struct response *response)
     struct store *store = request_app(request)->store;
     msec now = request_now(request);
     struct invocation invocation = {0};
-    uint8_t denials[RECORD_ID_SIZE];
-    int64_t total;
     size_t ended;
-    enum err err = load(request, &invocation), ended_err, change_err;
+    enum err err = load(request, &invocation), count_err, ended_err, change_err;
 
     if (err != ERR_OK) {
         return err;
     }
     err = mark_cancelled(request, &invocation);
+    count_err = denial_count(store, &invocation, now);
     change_err =
         change(request, &invocation, invocation_is_final(invocation.state) ? nothing : disown);
     ended_err = session_end_all(store, request_session(request)->person.owner, now, &ended);
-    mark_denials(request_session(request)->person.owner, denials);
     if (err == ERR_OK) {
         err = change_err;
     }
@@ -329,7 +328,7 @@ static enum err post_not_me(struct request *request, struct response *response)
         err = ended_err;
     }
     if (err == ERR_OK) {
-        err = record_count(store, denials, 1, DENIALS_WINDOW, now, &total);
+        err = count_err;
     }
     if (err == ERR_OK) {
         err = answer_card(request, response, &invocation);

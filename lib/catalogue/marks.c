@@ -38,6 +38,19 @@ void mark_approval_place(const uint8_t owner[RECORD_ID_SIZE], uint8_t id[RECORD_
     hash_parts(id, "approval place", hex, END);
 }
 
+void mark_denial(const char *invocation, uint8_t id[RECORD_ID_SIZE])
+{
+    hash_parts(id, "denial", invocation, END);
+}
+
+void mark_denials_lock(const uint8_t owner[RECORD_ID_SIZE], uint8_t id[RECORD_ID_SIZE])
+{
+    char hex[HEX_SIZE(RECORD_ID_SIZE)];
+
+    hex_encode(owner, RECORD_ID_SIZE, hex);
+    hash_parts(id, "denials lock", hex, END);
+}
+
 void mark_denials(const uint8_t owner[RECORD_ID_SIZE], uint8_t id[RECORD_ID_SIZE])
 {
     char hex[HEX_SIZE(RECORD_ID_SIZE)];

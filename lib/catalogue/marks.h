@@ -19,7 +19,11 @@ void mark_invocation(const char *invocation, uint8_t id[RECORD_ID_SIZE]);
 void mark_invocation_turn(const char *turn, uint8_t id[RECORD_ID_SIZE]);
 /* KIND_LEASE: the one place for a person's pending approval. */
 void mark_approval_place(const uint8_t owner[RECORD_ID_SIZE], uint8_t id[RECORD_ID_SIZE]);
-/* KIND_COUNTER: a person's denials of late. */
+/* KIND_ONCE: this invocation was denied, and counted. */
+void mark_denial(const char *invocation, uint8_t id[RECORD_ID_SIZE]);
+/* KIND_ONCE: approvals of this person are locked after denials. */
+void mark_denials_lock(const uint8_t owner[RECORD_ID_SIZE], uint8_t id[RECORD_ID_SIZE]);
+/* Second key of the marks of a person's denials. */
 void mark_denials(const uint8_t owner[RECORD_ID_SIZE], uint8_t id[RECORD_ID_SIZE]);
 /* KIND_LEASE: this act on this target is under way, or its outcome is unknown. Its payload is the
  * invocation's public id. */
@@ -27,6 +31,6 @@ void mark_act(const uint8_t owner[RECORD_ID_SIZE], const char *action, const cha
               const char *group, uint8_t id[RECORD_ID_SIZE]);
 
 #define DENIALS_WINDOW MINUTES(15)
-#define DENIALS_LOCK 3 /* so many in the window, and no approval is asked for until it is over */
+#define DENIALS_LOCK 3 /* so many within the window, and none is asked for as long again */
 
 #endif

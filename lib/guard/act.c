@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/marks.h"
+#include "guard/digest.h"
 #include "guard/internal.h"
 
 #include <stdlib.h>
@@ -132,6 +133,15 @@ static enum err give_up(struct entry *entry, const char *reason)
     return err;
 }
 
+/* The record may have been read anew since the evidence: what is consumed is what was approved. */
+static bool digest_holds(const struct entry *entry)
+{
+    char digest[DIGEST_SIZE];
+
+    return digest_of(&entry->invocation, digest) == ERR_OK &&
+           text_equal_secret(digest, entry->invocation.digest);
+}
+
 enum err guard_consume(struct entry *entry)
 {
     struct invocation *invocation = &entry->invocation;
@@ -142,6 +152,10 @@ enum err guard_consume(struct entry *entry)
     if (invocation->state !=
         (entry->action->approval ? INVOCATION_APPROVED : INVOCATION_PROPOSED)) {
         return ERR_SYSTEM;
+    }
+    if (entry->action->approval && !digest_holds(entry)) {
+        entry_note(entry, "alarm_digest", "consume");
+        return entry_end(entry, INVOCATION_FAILED, "digest");
     }
     err = act_held(entry, &held);
     if (err == ERR_OK && held != NULL) {
@@ -166,7 +180,7 @@ enum err guard_consume(struct entry *entry)
         /* This very invocation has acted before: its row was put back (row 70). */
         log_line(LOG_ERROR, "a consumed invocation came again",
                  LOG_T("invocation", invocation->id));
-        entry_note(entry, "alarm", "replayed");
+        entry_note(entry, "alarm_replayed", "intent");
         return entry_end(entry, INVOCATION_UNKNOWN, "replayed");
     }
     if (err != ERR_OK) {
@@ -289,7 +303,7 @@ enum err guard_read_back(struct entry *entry)
              err == ERR_DENIED ? "an act's effect does not show" : "an effect could not be read",
              LOG_T("invocation", invocation->id), LOG_T("error", err_name(err)));
     if (err == ERR_DENIED) {
-        entry_note(entry, "alarm", "read_back");
+        entry_note(entry, "alarm_read_back", "difference");
         buf_adds(&text, invocation->result);
         buf_adds(&text, " Okta accepted it, but the account does not show it: please look.");
         if (buf_err(&text) == ERR_OK) {

@@ -13,7 +13,8 @@
 #define CLICK_AGAIN SECONDS(10) /* `send` brings the turn's due time forward anyway */
 #define PLACE_AGAIN SECONDS(5)
 #define SENDING_AGAIN SECONDS(2)
-#define EXPIRY_LEAST 30 /* seconds: less is no time to read and decide */
+#define EXPIRY_LEAST 30           /* seconds: less is no time to read and decide */
+#define LIVES_UNTOLD SECONDS(300) /* a prompt whose provider names no expiry */
 
 /* May it be pushed now?  Where not, the answer is pending or denied and stands. */
 static enum err admit(struct entry *entry)
@@ -37,13 +38,28 @@ static enum err admit(struct entry *entry)
     return err;
 }
 
-static enum err wait_for_place(struct entry *entry)
+/* ERR_OK and not stopped: the place is this invocation's until then. */
+static enum err take_place(struct entry *entry, msec until)
 {
-    enum err err = entry->invocation.state == INVOCATION_WAITING_PLACE
-                       ? ERR_OK
-                       : entry_move(entry, INVOCATION_WAITING_PLACE, "");
+    msec again_at = entry_now(entry) + PLACE_AGAIN;
+    bool freed = false;
+    enum err err = place_take(entry, until);
 
-    return err == ERR_OK ? entry_pending(entry, entry_now(entry) + PLACE_AGAIN) : err;
+    if (err != ERR_CONFLICT) {
+        return err;
+    }
+    err = place_look(entry, &freed, &again_at);
+    if (err == ERR_OK && freed) {
+        err = place_take(entry, until);
+        if (err != ERR_CONFLICT) {
+            return err;
+        }
+        err = ERR_OK; /* another one that waited was first */
+    }
+    if (err == ERR_OK && entry->invocation.state != INVOCATION_WAITING_PLACE) {
+        err = entry_move(entry, INVOCATION_WAITING_PLACE, "");
+    }
+    return err == ERR_OK ? entry_pending(entry, again_at) : err;
 }
 
 static void add_property(json_t *properties, const char *key, const char *label, int order,
@@ -133,6 +149,18 @@ static int expiry_of(const struct entry *entry, msec now)
     return (int)(left < most ? left : most);
 }
 
+/*
+ * For as long as the prompt may live, which the provider decides, whatever was
+ * asked for.  Written before the auth_req_id is: a kill between leaves it too
+ * long, never too short.
+ */
+static void hold_place(struct entry *entry, msec prompt_ends)
+{
+    if (place_take(entry, prompt_ends + PLACE_MARGIN) != ERR_OK) {
+        log_line(LOG_WARN, "an approval's place keeps its first length");
+    }
+}
+
 /* Sent, once; what the provider said becomes the record's next state. */
 static enum err send_push(struct entry *entry, int expiry)
 {
@@ -153,6 +181,7 @@ static enum err send_push(struct entry *entry, int expiry)
         err = text_copy(invocation->auth_req_id, sizeof invocation->auth_req_id, ack.auth_req_id);
         invocation->interval = ack.interval;
         invocation->poll_at = now + ack.interval;
+        hold_place(entry, now + (ack.lives_for > 0 ? ack.lives_for : LIVES_UNTOLD));
         if (ack.expires_in < SECONDS(expiry)) {
             invocation->deadline = invocation->requested_at + ack.expires_in + APPROVAL_GRACE;
         }
@@ -174,7 +203,7 @@ static enum err send_push(struct entry *entry, int expiry)
 enum err guard_ask(struct entry *entry)
 {
     struct invocation *invocation = &entry->invocation;
-    msec now, place_until;
+    msec now;
     int expiry;
     enum err err;
 
@@ -195,12 +224,9 @@ enum err guard_ask(struct entry *entry)
     if (expiry < EXPIRY_LEAST) {
         return entry_end(entry, INVOCATION_EXPIRED, "no_time");
     }
-    place_until = now + SECONDS(expiry) + SEND_LEASE + PLACE_MARGIN;
-    err = place_take(entry, place_until);
-    if (err == ERR_CONFLICT) {
-        return wait_for_place(entry);
-    }
-    if (err != ERR_OK) {
+    /* Until the provider says for how long, it may be the longest. */
+    err = take_place(entry, now + LIVES_UNTOLD + SEND_LEASE + PLACE_MARGIN);
+    if (err != ERR_OK || entry->stop) {
         return err;
     }
     err = digest_of(invocation, invocation->digest);

@@ -136,16 +136,12 @@ enum err entry_reload(struct entry *entry)
     return err == ERR_NONE || err == ERR_FORGED ? ERR_STORE : err;
 }
 
-enum err entry_audit(struct entry *entry, const char *event, const char *code)
+enum err audit_write(struct guard *guard, const struct invocation *invocation, const char *event,
+                     const char *code)
 {
-    const struct invocation *invocation = &entry->invocation;
     json_t *detail = json_object();
     enum err err = ERR_OK;
 
-    if (entry->dry) {
-        json_decref(detail);
-        return ERR_OK;
-    }
     js_set_text(detail, "action", invocation->action, &err);
     js_set_text(detail, "iss", invocation->person.iss, &err);
     js_set_text(detail, "sub", invocation->person.sub, &err);
@@ -165,19 +161,32 @@ enum err entry_audit(struct entry *entry, const char *event, const char *code)
                                         .request_id = log_request_id(),
                                         .detail = detail};
 
-        err = audit_append(entry->guard->store, &row, entry_now(entry));
+        err = audit_append(guard->store, &row, guard->now());
     }
     json_decref(detail);
     return err;
 }
 
-void entry_note(struct entry *entry, const char *event, const char *code)
+void audit_note(struct guard *guard, const struct invocation *invocation, const char *event,
+                const char *code)
 {
-    enum err err = entry_audit(entry, event, code);
+    enum err err = audit_write(guard, invocation, event, code);
 
     if (err != ERR_OK && err != ERR_CONFLICT) {
         log_line(LOG_ERROR, "an audit entry was not written", LOG_T("event", event),
-                 LOG_T("invocation", entry->invocation.id), LOG_T("error", err_name(err)));
+                 LOG_T("invocation", invocation->id), LOG_T("error", err_name(err)));
+    }
+}
+
+enum err entry_audit(struct entry *entry, const char *event, const char *code)
+{
+    return entry->dry ? ERR_OK : audit_write(entry->guard, &entry->invocation, event, code);
+}
+
+void entry_note(struct entry *entry, const char *event, const char *code)
+{
+    if (!entry->dry) {
+        audit_note(entry->guard, &entry->invocation, event, code);
     }
 }
 

@@ -75,6 +75,11 @@ WARN_UNUSED enum err entry_audit(struct entry *entry, const char *event, const c
 /* The same where the outcome stands whatever the log says: failures are logged. */
 void entry_note(struct entry *entry, const char *event, const char *code);
 void entry_close(struct entry *entry);
+/* The same for an invocation that is not this entry's. */
+WARN_UNUSED enum err audit_write(struct guard *guard, const struct invocation *invocation,
+                                 const char *event, const char *code);
+void audit_note(struct guard *guard, const struct invocation *invocation, const char *event,
+                const char *code);
 
 /* ---- caller.c: steps 1 and 2, and the parts of step 1 that are asked again ---- */
 WARN_UNUSED enum err guard_caller(struct entry *entry);
@@ -109,7 +114,8 @@ void place_release(struct entry *entry);
 WARN_UNUSED enum err place_first_push(struct entry *entry);
 /* *reason NULL: nothing stands against asking. */
 WARN_UNUSED enum err place_objection(struct entry *entry, const char **reason);
-void place_count_denial(struct entry *entry);
+/* The place is another's. *freed: it was given back just now. *again_at may come nearer. */
+WARN_UNUSED enum err place_look(struct entry *entry, bool *freed, msec *again_at);
 
 /* ---- act.c: steps 8 to 10 ---- */
 WARN_UNUSED enum err guard_consume(struct entry *entry);
@@ -120,7 +126,7 @@ WARN_UNUSED enum err guard_read_back(struct entry *entry);
 WARN_UNUSED enum err act_held(struct entry *entry, const char **reason);
 
 #define SEND_LEASE SECONDS(45)    /* discovery, and the request itself */
-#define POLL_LEASE SECONDS(25)    /* discovery, the poll, the keys: at most 20 s together */
+#define POLL_LEASE SECONDS(60)    /* the poll (CIBA_POLL_MOST) and the keys for what it brings */
 #define EXECUTE_LEASE SECONDS(30) /* the last look, the act and its answer */
 #define ACT_MOST SECONDS(15)      /* Okta's answer to a write is waited for so long */
 #define FRESH_FOR SECONDS(30)     /* from the beginning of step 7 to the sending in step 9 */

@@ -60,18 +60,20 @@ struct invocation {
     char auth_req_id[1025];        /* "" until the provider's answer is saved */
     json_t *authorization_details; /* as sent; NULL: none */
     msec created_at, updated_at;
-    msec requested_at; /* when the CIBA request was sent */
-    msec deadline;     /* by which it must be final */
-    msec poll_at;      /* earliest next poll */
-    msec interval;     /* between polls; only ever grows */
-    msec lease_until;  /* sending, polling, executing: who holds it must be done by then */
-    bool clicked;      /* the person asked for the push */
-    bool polling;      /* a poll is under way until lease_until */
-    bool acknowledged; /* the person has read an unknown outcome */
-    bool told;         /* a final outcome was given to the agent */
-    bool consumed;     /* it was taken for execution: its outcome belongs in the audit log */
-    char reason[64];   /* fixed code of why it ended: "denied_on_phone", "target_changed" ... */
-    char result[2048]; /* the answer to the agent, free of secrets */
+    msec requested_at;  /* when the CIBA request was sent */
+    msec deadline;      /* by which it must be final */
+    msec poll_at;       /* earliest next poll */
+    msec interval;      /* between polls; only ever grows */
+    msec lease_until;   /* sending, polling, executing: who holds it must be done by then */
+    bool clicked;       /* the person asked for the push */
+    bool polling;       /* a poll is under way until lease_until */
+    bool request_over;  /* the provider's request has ended: no prompt of it is live */
+    bool read_back_due; /* done, but its effect was not looked at yet */
+    bool acknowledged;  /* the person has read an unknown outcome */
+    bool told;          /* a final outcome was given to the agent */
+    bool consumed;      /* it was taken for execution: its outcome belongs in the audit log */
+    char reason[64];    /* fixed code of why it ended: "denied_on_phone", "target_changed" ... */
+    char result[2048];  /* the answer to the agent, free of secrets */
     uint64_t version;
     msec due_at;
 };

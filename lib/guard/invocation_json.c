@@ -40,6 +40,8 @@
 #define FLAGS(X)                                                                                   \
     X("clicked", clicked)                                                                          \
     X("polling", polling)                                                                          \
+    X("request_over", request_over)                                                                \
+    X("read_back_due", read_back_due)                                                              \
     X("acknowledged", acknowledged)                                                                \
     X("told", told)                                                                                \
     X("consumed", consumed)

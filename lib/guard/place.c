@@ -7,12 +7,11 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "catalogue/marks.h"
+#include "guard/denial.h"
 #include "guard/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define RECENT 100 /* of the person's invocations, newest first */
 
 static bool names(const struct record *record, const char *invocation)
 {
@@ -102,7 +101,7 @@ static enum err count_open(struct entry *entry, size_t *open)
     struct invocation_list list = {0};
     msec now = entry_now(entry);
     enum err err = invocation_by_owner(entry->guard->store, entry->invocation.person.owner, now,
-                                       RECENT, &list);
+                                       RECORD_LIST_MAX, &list);
 
     *open = 0;
     for (size_t i = 0; i < list.count; i++) {
@@ -117,17 +116,16 @@ static enum err count_open(struct entry *entry, size_t *open)
 
 enum err place_objection(struct entry *entry, const char **reason)
 {
-    uint8_t id[RECORD_ID_SIZE];
-    int64_t denials = 0;
+    bool locked = false;
     size_t open = 0;
     enum err err = act_held(entry, reason);
 
     if (err != ERR_OK || *reason != NULL) {
         return err;
     }
-    mark_denials(entry->invocation.person.owner, id);
-    err = record_count(entry->guard->store, id, 0, DENIALS_WINDOW, entry_now(entry), &denials);
-    if (err == ERR_OK && denials >= DENIALS_LOCK) {
+    err = denial_locked(entry->guard->store, entry->invocation.person.owner, entry_now(entry),
+                        &locked);
+    if (err == ERR_OK && locked) {
         *reason = "locked";
     } else if (err == ERR_OK && entry->invocation.state == INVOCATION_PROPOSED) {
         err = count_open(entry, &open);
@@ -136,16 +134,4 @@ enum err place_objection(struct entry *entry, const char **reason)
         }
     }
     return err;
-}
-
-void place_count_denial(struct entry *entry)
-{
-    uint8_t id[RECORD_ID_SIZE];
-    int64_t total;
-
-    mark_denials(entry->invocation.person.owner, id);
-    if (record_count(entry->guard->store, id, 1, DENIALS_WINDOW, entry_now(entry), &total) !=
-        ERR_OK) {
-        log_line(LOG_ERROR, "a denial was not counted");
-    }
 }

@@ -195,7 +195,7 @@ static void the_schema_says_what_is_checked(void **state)
 
 static void marks_do_not_collide(void **state)
 {
-    uint8_t ids[8][RECORD_ID_SIZE], owner[RECORD_ID_SIZE] = {1};
+    uint8_t ids[10][RECORD_ID_SIZE], owner[RECORD_ID_SIZE] = {1};
 
     (void)state;
     mark_turn("x", ids[0]);
@@ -206,6 +206,8 @@ static void marks_do_not_collide(void **state)
     mark_approval_place(owner, ids[5]);
     mark_denials(owner, ids[6]);
     mark_act(owner, "x", "", "", ids[7]);
+    mark_denial("x", ids[8]);
+    mark_denials_lock(owner, ids[9]);
     for (size_t i = 0; i < COUNT(ids); i++) {
         for (size_t j = 0; j < i; j++) {
             assert_memory_not_equal(ids[i], ids[j], RECORD_ID_SIZE);

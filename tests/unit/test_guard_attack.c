@@ -389,7 +389,7 @@ static void row_41_the_record_changed_after_the_push(void **state)
     approve_and_let_act(w);
     assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
     expect_reason(w, &answer, "digest");
-    assert_int_equal(audited(w, "alarm"), 1);
+    assert_int_equal(audited(w, "alarm_digest"), 1);
     assert_int_equal(resets(w), 0);
 }
 

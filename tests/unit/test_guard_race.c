@@ -7,14 +7,18 @@
 
 #include <pthread.h>
 
-static int64_t denials(struct world *w)
+static size_t denials(struct world *w)
 {
-    uint8_t id[RECORD_ID_SIZE];
-    int64_t total;
+    uint8_t second[RECORD_ID_SIZE];
+    struct record_list list;
+    size_t count;
 
-    mark_denials(w->session.person.owner, id);
-    assert_int_equal(record_count(w->store.store, id, 0, DENIALS_WINDOW, test_now, &total), ERR_OK);
-    return total;
+    mark_denials(w->session.person.owner, second);
+    assert_int_equal(record_by_second(w->store.store, KIND_ONCE, second, test_now, 100, &list),
+                     ERR_OK);
+    count = list.count;
+    record_list_free(&list);
+    return count;
 }
 
 static void next_turn(struct world *w)
@@ -44,6 +48,29 @@ static void change(struct world *w, const char *id, bool click)
     }
     assert_int_equal(invocation_save(w->store.store, &invocation, test_now), ERR_OK);
     invocation_free(&invocation);
+}
+
+static enum err reset_in(struct world *w, const char *turn, const char *call_id,
+                         struct action_answer *answer)
+{
+    (void)snprintf(w->turn, sizeof w->turn, "%s", turn);
+    return reset(w, BOB_LOGIN, call_id, answer);
+}
+
+/* Comes back at every reading of the clock until the claim is written. */
+static void half_a_minute_at_the_poll(struct world *w)
+{
+    struct invocation_list list;
+
+    assert_int_equal(
+        invocation_by_owner(w->store.store, w->session.person.owner, test_now, 1, &list), ERR_OK);
+    if (list.items[0].polling) {
+        test_now += SECONDS(30); /* the write of the claim took so long */
+    } else {
+        hook = half_a_minute_at_the_poll;
+        hook_after = 1;
+    }
+    invocation_list_free(&list);
 }
 
 static void row_63_after_a_denial(void **state)
@@ -90,12 +117,73 @@ static void row_63_three_denials_lock(void **state)
     expect_state(&answer, OUTCOME_FAILURE, "denied");
     expect_reason(w, &answer, "locked");
     assert_int_equal(pushes(w), 3);
-    /* It is over with the window. */
-    test_now += DENIALS_WINDOW;
+    /* A whole quarter of an hour from the third, however the window fell. */
+    test_now += DENIALS_WINDOW - 1;
+    next_turn(w);
+    propose(w, "c1", &answer);
+    expect_reason(w, &answer, "locked");
+    test_now += 1;
     next_turn(w);
     op_discovery(w); /* what was cached is old by now */
     push_to_phone(w, "c1", &answer);
     assert_int_equal(pushes(w), 4);
+}
+
+static void deny_in_a_turn(struct world *w)
+{
+    struct action_answer answer;
+
+    static msec discovered;
+
+    next_turn(w);
+    if (peer_requests(w->op) > 0 && test_now > discovered + MINUTES(10)) {
+        op_discovery(w); /* what was cached is old by now */
+        discovered = test_now;
+    } else if (peer_requests(w->op) == 0) {
+        discovered = test_now;
+    }
+    push_to_phone(w, "c1", &answer);
+    op_error(w, "access_denied");
+    test_now += SECONDS(5);
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
+    expect_reason(w, &answer, "denied_on_phone");
+}
+
+static void row_63_the_third_within_a_sliding_window(void **state)
+{
+    struct world *w = *state;
+    struct action_answer answer;
+
+    deny_in_a_turn(w);
+    test_now += MINUTES(14);
+    deny_in_a_turn(w);
+    test_now += MINUTES(2); /* the first is no longer of late, so the next is the second */
+    deny_in_a_turn(w);
+    test_now += MINUTES(1);
+    deny_in_a_turn(w); /* and this the third: a window fixed at the first began anew before it */
+    test_now += MINUTES(5);
+    next_turn(w);
+    propose(w, "c1", &answer);
+    expect_reason(w, &answer, "locked");
+}
+
+static void row_63_a_denial_counts_once(void **state)
+{
+    struct world *w = *state;
+    struct action_answer answer;
+    struct invocation invocation;
+
+    push_to_phone(w, "c1", &answer);
+    load(w, answer.invocation, &invocation);
+    /* As "Not me" counts it, and as a kill between counting and saving would leave it. */
+    assert_int_equal(denial_count(w->store.store, &invocation, test_now), ERR_OK);
+    assert_int_equal(denial_count(w->store.store, &invocation, test_now), ERR_OK);
+    invocation_free(&invocation);
+    op_error(w, "access_denied");
+    test_now += SECONDS(5);
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
+    expect_reason(w, &answer, "denied_on_phone");
+    assert_int_equal(denials(w), 1);
 }
 
 static void a_late_refusal_is_an_expiry(void **state)
@@ -175,19 +263,149 @@ static void row_66_cancelled_then_approved(void **state)
     expect_state(&answer, OUTCOME_FAILURE, "cancelled");
     assert_int_equal(resets(w), 0);
     assert_int_equal(polls(w), 0);
-    /* No second push while the first is on the phone: its place ends with the provider's request.
-     */
+    /* The next that wants the place asks the provider in its stead: that request is answered, the
+     * approval counts for nothing, and the place is free. */
     next_turn(w);
+    okta_says_bob(w);
     fga_says(w, "true", 2);
+    op_accepts(w);
     assert_int_equal(reset(w, BOB_LOGIN, "c1", &other), ERR_OK);
-    expect_state(&other, OUTCOME_REPROMPT, "waiting_place");
-    test_now = T + SECONDS(300);
-    assert_int_equal(reset(w, BOB_LOGIN, "c1", &other), ERR_OK);
-    expect_state(&other, OUTCOME_REPROMPT, "waiting_place");
-    assert_int_equal(pushes(w), 1);
-    test_now = T + SECONDS(300) + SEND_LEASE + PLACE_MARGIN;
-    assert_int_equal(reset(w, BOB_LOGIN, "c1", &other), ERR_OK);
+    expect_state(&other, OUTCOME_REPROMPT, "waiting");
+    assert_int_equal(polls(w), 1);
     assert_int_equal(pushes(w), 2);
+    assert_int_equal(resets(w), 0);
+    assert_int_equal(audited(w, "approval_discarded"), 1);
+    assert_int_equal(audited(w, "intent"), 0);
+    assert_int_equal(reset_in(w, "turn-1", "c1", &answer), ERR_OK);
+    expect_state(&answer, OUTCOME_FAILURE, "cancelled");
+}
+
+static void row_66_cancelled_and_still_on_the_phone(void **state)
+{
+    struct world *w = *state;
+    struct action_answer answer, other;
+    struct invocation holder;
+
+    push_to_phone(w, "c1", &answer);
+    change(w, answer.invocation, false);
+    next_turn(w);
+    propose(w, "c1", &other);
+    expect_state(&other, OUTCOME_REPROMPT, "waiting_place");
+    assert_int_equal(polls(w), 0); /* not before the interval */
+    assert_true(other.ask_again_at == T + SECONDS(5));
+    test_now = T + SECONDS(5);
+    op_error(w, "slow_down");
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &other), ERR_OK);
+    expect_state(&other, OUTCOME_REPROMPT, "waiting_place");
+    assert_int_equal(polls(w), 1);
+    load(w, answer.invocation, &holder);
+    assert_true(holder.interval == SECONDS(10) && holder.poll_at == test_now + SECONDS(10));
+    /* Another process has claimed the next poll: it is not doubled. */
+    test_now = holder.poll_at;
+    holder.polling = true;
+    holder.lease_until = test_now + SECONDS(20);
+    assert_int_equal(invocation_save(w->store.store, &holder, test_now), ERR_OK);
+    invocation_free(&holder);
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &other), ERR_OK);
+    expect_state(&other, OUTCOME_REPROMPT, "waiting_place");
+    assert_int_equal(polls(w), 1);
+    assert_int_equal(pushes(w), 1);
+    /* Denied on the phone after the page had cancelled it: the place is free, nobody is locked. */
+    test_now += SECONDS(20);
+    op_error(w, "access_denied");
+    op_accepts(w);
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &other), ERR_OK);
+    expect_state(&other, OUTCOME_REPROMPT, "waiting");
+    assert_int_equal(polls(w), 2);
+    assert_int_equal(pushes(w), 2);
+    assert_int_equal(denials(w), 0);
+}
+
+static void a_place_of_a_request_that_is_over_is_given_back(void **state)
+{
+    struct world *w = *state;
+    struct action_answer answer, other;
+    struct invocation holder;
+
+    /* Killed between the answer's save and the release. */
+    push_to_phone(w, "c1", &answer);
+    load(w, answer.invocation, &holder);
+    assert_int_equal(invocation_move(&holder, INVOCATION_DENIED, "denied_on_phone"), ERR_OK);
+    holder.request_over = true;
+    assert_int_equal(invocation_save(w->store.store, &holder, test_now), ERR_OK);
+    invocation_free(&holder);
+    next_turn(w);
+    push_to_phone(w, "c1", &other);
+    assert_int_equal(polls(w), 0);
+    assert_int_equal(pushes(w), 2);
+}
+
+static msec place_ends(struct world *w)
+{
+    struct record record = {0};
+    uint8_t id[RECORD_ID_SIZE];
+    msec ends;
+
+    mark_approval_place(w->session.person.owner, id);
+    assert_int_equal(record_get(w->store.store, KIND_LEASE, id, test_now, &record), ERR_OK);
+    ends = record.expires_at;
+    record_free(&record);
+    return ends;
+}
+
+static void row_64_the_place_lasts_as_long_as_the_prompt(void **state)
+{
+    struct world *w = *state;
+    struct action_answer answer;
+
+    fga_says(w, "true", 2);
+    okta_says_bob(w);
+    op_discovery(w);
+    /* The provider goes by its own expiry, whatever was asked for. */
+    peer_say(w->op, "200 OK", JSON_TYPE,
+             "{\"auth_req_id\":\"req-1\",\"expires_in\":900,\"interval\":5}");
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
+    assert_true(answer.expires_at == T + SECONDS(300));
+    assert_true(place_ends(w) == T + SECONDS(900) + PLACE_MARGIN);
+}
+
+static void row_64_a_clients_own_trouble_frees_no_place(void **state)
+{
+    static const char *const errors[] = {"invalid_client", "unauthorized_client", "invalid_request",
+                                         "unsupported_grant_type"};
+    struct action_answer answer;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        struct world *w = world_open("workshop", "ssws");
+
+        push_to_phone(w, "c1", &answer);
+        test_now += SECONDS(5);
+        op_error(w, errors[i]);
+        assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
+        expect_reason(w, &answer, "evidence");
+        assert_true(place_ends(w) > T + SECONDS(300));
+        world_close(w);
+    }
+}
+
+static void row_39_the_distance_counts_from_the_answer(void **state)
+{
+    struct world *w = *state;
+    struct action_answer answer;
+    struct invocation invocation;
+
+    push_to_phone(w, "c1", &answer);
+    test_now = T + SECONDS(5);
+    op_error(w, "authorization_pending");
+    hook = half_a_minute_at_the_poll;
+    hook_after = 1;
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
+    load(w, answer.invocation, &invocation);
+    assert_int_equal(polls(w), 1);
+    assert_true(invocation.poll_at == test_now + SECONDS(5));
+    assert_true(test_now == T + SECONDS(35));
+    invocation_free(&invocation);
 }
 
 static void row_66_the_turn_is_cancelled(void **state)
@@ -387,7 +605,7 @@ static void row_70_a_row_put_back(void **state)
     expect_state(&answer, OUTCOME_FAILURE, "unknown");
     expect_reason(w, &answer, "replayed");
     assert_int_equal(resets(w), 1);
-    assert_int_equal(audited(w, "alarm"), 1);
+    assert_int_equal(audited(w, "alarm_replayed"), 1);
 }
 
 static void row_70_a_row_put_back_after_an_unknown_outcome(void **state)
@@ -710,6 +928,19 @@ int main(void)
         IN_WORKSHOP("row 63: asked again after a denial: no push without a click",
                     row_63_after_a_denial),
         IN_WORKSHOP("row 63: three denials lock for a while", row_63_three_denials_lock),
+        IN_WORKSHOP("row 63: the third denial within a sliding window locks",
+                    row_63_the_third_within_a_sliding_window),
+        IN_WORKSHOP("row 63: a denial counts once, whoever counts it", row_63_a_denial_counts_once),
+        IN_WORKSHOP("row 66: cancelled and still on the phone: polled for, never doubled",
+                    row_66_cancelled_and_still_on_the_phone),
+        IN_WORKSHOP("row 64: the place of a request that is over is given back",
+                    a_place_of_a_request_that_is_over_is_given_back),
+        IN_WORKSHOP("row 64: the place lasts as long as the provider's prompt",
+                    row_64_the_place_lasts_as_long_as_the_prompt),
+        {"row 64: a client's own trouble frees no place",
+         row_64_a_clients_own_trouble_frees_no_place, NULL, NULL, NULL},
+        IN_WORKSHOP("row 39: the distance between polls counts from the answer",
+                    row_39_the_distance_counts_from_the_answer),
         IN_WORKSHOP("a refusal after the time is an expiry, and no denial",
                     a_late_refusal_is_an_expiry),
         IN_WORKSHOP("row 64: approvals go one after another", row_64_one_after_another),
