@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import test from 'node:test';
+import test, { describe, it } from 'node:test';
 import { Browser } from './lib/http.mjs';
 import { Person, sleep, Tenant, until } from './lib/play.mjs';
 import { startStack } from './lib/stack.mjs';
@@ -77,16 +77,19 @@ async function scenario(kind, n, when) {
   }
 }
 
-for (const kind of ['turn', 'invocation', 'audit']) {
-  for (const when of ['before', 'after']) {
-    test(`rows 43 and 48: SIGKILL ${when} every write of ${kind}`, { concurrency: true, timeout: 350_000 }, async () => {
-      let n = 1;
-      while (await scenario(kind, n, when)) { n++; assert.ok(n < 60, 'there is no end of writes'); }
-      assert.ok(n > 2, `only ${n - 1} writes of ${kind} were met`);
-    });
+describe('killed at every write', { concurrency: 6 }, () => {
+  for (const kind of ['turn', 'invocation', 'audit']) {
+    for (const when of ['before', 'after']) {
+      it(`rows 43 and 48: SIGKILL ${when} every write of ${kind}`, { timeout: 350_000 }, async () => {
+        let n = 1;
+        while (await scenario(kind, n, when)) { n++; assert.ok(n < 60, 'there is no end of writes'); }
+        assert.ok(n > 2, `only ${n - 1} writes of ${kind} were met`);
+      });
+    }
   }
-}
+});
 
 test('most of them ended well', () => {
-  assert.ok(seen.done > 0, JSON.stringify(seen));
+  console.error(JSON.stringify(seen));
+  assert.ok(seen.done > seen.scenarios / 2, JSON.stringify(seen));
 });
