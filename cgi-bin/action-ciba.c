@@ -200,9 +200,8 @@ int main(int argc, char **argv)
         .name = "action-ciba",
         .opens = PROGRAM_STORE | PROGRAM_HTTP,
         .kinds = KIND_BIT(KIND_SESSION) | KIND_BIT(KIND_TOKENS) | KIND_BIT(KIND_INVOCATION) |
-                 KIND_BIT(KIND_ONCE) | KIND_BIT(KIND_LEASE) | KIND_BIT(KIND_COUNTER) |
-                 KIND_BIT(KIND_OWNER) | KIND_BIT(KIND_CACHE) | KIND_BIT(KIND_TICKET) |
-                 KIND_BIT(KIND_AUDIT),
+                 KIND_BIT(KIND_ONCE) | KIND_BIT(KIND_LEASE) | KIND_BIT(KIND_OWNER) |
+                 KIND_BIT(KIND_CACHE) | KIND_BIT(KIND_TICKET) | KIND_BIT(KIND_AUDIT),
         .needs = needs,
         .need_count = COUNT(needs),
         .routes = routes,

@@ -141,6 +141,11 @@ static enum err from_records(struct record_list *records, struct invocation_list
     for (size_t i = 0; i < records->count && err == ERR_OK; i++) {
         err = from_record(&records->records[i], &out->items[out->count]);
         out->count += err == ERR_OK;
+        if (err == ERR_FORGED) {
+            /* It can do nothing, and must not keep the others from being seen. */
+            log_line(LOG_ERROR, "an invocation that does not read is passed over");
+            err = ERR_OK;
+        }
     }
     record_list_free(records);
     if (err != ERR_OK) {
@@ -172,6 +177,24 @@ enum err invocation_by_turn(struct store *store, const char *turn, msec now, siz
     return err == ERR_OK ? from_records(&records, out) : err;
 }
 
+enum err invocation_due(struct store *store, msec now, size_t limit, struct invocation_list *out)
+{
+    struct record_list records = {0};
+    enum err err = record_due(store, KIND_INVOCATION, now, now, limit, &records);
+
+    *out = (struct invocation_list){0};
+    return err == ERR_OK ? from_records(&records, out) : err;
+}
+
+/* What the person missed depends on how far it had come. */
+static const char *why_expired(enum invocation_state state)
+{
+    return state == INVOCATION_WAITING_CLICK   ? "no_click"
+           : state == INVOCATION_WAITING_PLACE ? "no_place"
+           : state == INVOCATION_APPROVED      ? "too_late"
+                                               : "expired";
+}
+
 /* What time alone decides. False: nothing. */
 static bool overdue(const struct invocation *invocation, msec now, enum invocation_state *to,
                     const char **reason)
@@ -189,7 +212,7 @@ static bool overdue(const struct invocation *invocation, msec now, enum invocati
     if (invocation->state != INVOCATION_EXECUTING && !invocation_is_final(invocation->state) &&
         now >= invocation->deadline) {
         *to = INVOCATION_EXPIRED;
-        *reason = "expired";
+        *reason = why_expired(invocation->state);
         return true;
     }
     return false;

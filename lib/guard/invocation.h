@@ -108,11 +108,14 @@ struct invocation_list {
     struct invocation *items;
     size_t count;
 };
-/* Newest first. */
+/* Newest first. One that does not read is passed over and logged. */
 WARN_UNUSED enum err invocation_by_owner(struct store *store, const uint8_t owner[RECORD_ID_SIZE],
                                          msec now, size_t limit, struct invocation_list *out);
 WARN_UNUSED enum err invocation_by_turn(struct store *store, const char *turn, msec now,
                                         size_t limit, struct invocation_list *out);
+/* Whose due time has come, earliest first: acts whose outcome is not in the audit log yet. */
+WARN_UNUSED enum err invocation_due(struct store *store, msec now, size_t limit,
+                                    struct invocation_list *out);
 void invocation_list_free(struct invocation_list *list);
 
 /*

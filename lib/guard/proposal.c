@@ -41,6 +41,19 @@ static enum err find_in_turn(struct entry *entry)
     return err;
 }
 
+/*
+ * While it waits for a click or the place it has the turn's time, and never less
+ * than the one before it may take and then its own.
+ */
+static msec time_for(const struct entry *entry)
+{
+    const struct config *config = entry->guard->config;
+    msec turn = SECONDS(config_number(config, CFG_TURN_SECONDS));
+    msec two = 2 * (SECONDS(config_number(config, CFG_APPROVAL_SECONDS)) + APPROVAL_GRACE);
+
+    return entry->action->approval && turn < two ? two : turn;
+}
+
 static enum err fill(struct entry *entry, const char *call_id)
 {
     const struct action_event *event = entry->event;
@@ -51,7 +64,7 @@ static enum err fill(struct entry *entry, const char *call_id)
     memset(invocation, 0, sizeof *invocation);
     invocation->state = INVOCATION_PROPOSED;
     invocation->created_at = now;
-    invocation->deadline = now + SECONDS(config_number(entry->guard->config, CFG_TURN_SECONDS));
+    invocation->deadline = now + time_for(entry);
     err = person_copy(&entry->session.person, &invocation->person);
     if (err != ERR_OK) {
         return err;

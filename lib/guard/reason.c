@@ -37,6 +37,10 @@ static const struct {
     {"evidence", "The approval could not be verified. Nothing was done."},
     {"digest", "The approval does not fit the request. Nothing was done."},
     {"expired", "Nobody approved in time. Nothing was done."},
+    {"no_click", "Nobody sent the request to the phone in time. Nothing was done."},
+    {"no_place", "Another request held the person's phone until the time for this one was over. It "
+                 "was not sent. Nothing was done."},
+    {"too_late", "The approval came, but the time for the act was over. Nothing was done."},
     {"cancelled", "The request was cancelled. Nothing was done."},
     {"not_me", "The person said that the request was not theirs. Nothing was done."},
     {"session_ended", "The person's session has ended. Nothing was done."},

@@ -252,10 +252,10 @@ static void row_48_time_settles_what_nobody_does(void **state)
     settles(fixture, "5", INVOCATION_SENDING, lease, INVOCATION_FAILED, "push_unknown");
     settles(fixture, "6", INVOCATION_WAITING, deadline - 1, INVOCATION_WAITING, "");
     settles(fixture, "7", INVOCATION_WAITING, deadline, INVOCATION_EXPIRED, "expired");
-    settles(fixture, "8", INVOCATION_APPROVED, deadline, INVOCATION_EXPIRED, "expired");
+    settles(fixture, "8", INVOCATION_APPROVED, deadline, INVOCATION_EXPIRED, "too_late");
     settles(fixture, "9", INVOCATION_PROPOSED, deadline, INVOCATION_EXPIRED, "expired");
-    settles(fixture, "10", INVOCATION_WAITING_CLICK, deadline, INVOCATION_EXPIRED, "expired");
-    settles(fixture, "11", INVOCATION_WAITING_PLACE, deadline, INVOCATION_EXPIRED, "expired");
+    settles(fixture, "10", INVOCATION_WAITING_CLICK, deadline, INVOCATION_EXPIRED, "no_click");
+    settles(fixture, "11", INVOCATION_WAITING_PLACE, deadline, INVOCATION_EXPIRED, "no_place");
     settles(fixture, "12", INVOCATION_DONE, deadline, INVOCATION_DONE, "");
     settles(fixture, "13", INVOCATION_CANCELLED, deadline, INVOCATION_CANCELLED, "");
 }
