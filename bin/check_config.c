@@ -30,12 +30,14 @@ static bool default_dir(char *out, size_t size)
     ssize_t len = readlink("/proc/self/exe", out, size - 1);
     char *slash;
 
-    if (len <= 0 || (size_t)len >= size - 1)
+    if (len <= 0 || (size_t)len >= size - 1) {
         return false;
+    }
     out[len] = '\0';
     for (int up = 0; up < 2; up++) {
-        if ((slash = strrchr(out, '/')) == NULL)
+        if ((slash = strrchr(out, '/')) == NULL) {
             return false;
+        }
         *slash = '\0';
     }
     return (size_t)snprintf(out + strlen(out), size - strlen(out), "/cgi-bin") < size - strlen(out);
@@ -48,8 +50,9 @@ static int ask(const char *dir, const char *name)
     int status;
     pid_t child;
 
-    if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path))
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path)) {
         return COMMAND_NO;
+    }
     if (access(path, X_OK) != 0) {
         (void)fprintf(stderr, "countersign: no program %s: %s\n", path, strerror(errno));
         return COMMAND_NO;
@@ -60,14 +63,16 @@ static int ask(const char *dir, const char *name)
         char *arguments[] = {path, check, NULL};
         int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-        if (nowhere < 0 || dup2(nowhere, 0) < 0 || dup2(2, 1) < 0)
+        if (nowhere < 0 || dup2(nowhere, 0) < 0 || dup2(2, 1) < 0) {
             _exit(COMMAND_NO);
+        }
         (void)alarm(CHECK_SECONDS);
         (void)execv(path, arguments);
         _exit(COMMAND_NO);
     }
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
         return COMMAND_NO;
+    }
     return WEXITSTATUS(status);
 }
 
@@ -87,38 +92,45 @@ int command_check_config(int argc, char **argv)
     int code = COMMAND_OK, found = 0;
     size_t count;
 
-    if (!command_options(argc, argv, options, &only, 1, &count))
+    if (!command_options(argc, argv, options, &only, 1, &count)) {
         return COMMAND_USAGE;
+    }
     if (only != NULL && !program_name_valid(only)) {
         (void)fputs("countersign: a program's name is like ciba-notify\n", stderr);
         return COMMAND_USAGE;
     }
-    if (dir == NULL && default_dir(own, sizeof(own)))
+    if (dir == NULL && default_dir(own, sizeof(own))) {
         dir = own;
+    }
     if (dir == NULL ||
         (found = only == NULL ? scandir(dir, &entries, is_program, alphasort) : 1) <= 0) {
         (void)fprintf(stderr, "countersign: no programs in %s; name their place with --programs\n",
                       dir != NULL ? dir : "../cgi-bin");
         return COMMAND_NO;
     }
-    if (json)
+    if (json) {
         (void)fputs("{\"programs\":{", stdout);
+    }
     for (int i = 0; i < found && i < PROGRAMS_MAX; i++) {
         const char *name = only != NULL ? only : entries[i]->d_name;
         int answer = ask(dir, name);
 
-        if (json)
+        if (json) {
             (void)printf("%s\"%s\":%s", between, name, answer == COMMAND_OK ? "true" : "false");
-        else
+        } else {
             (void)printf("%s: %s\n", name, answer == COMMAND_OK ? "ok" : "not ok, see above");
+        }
         between = ",";
-        if (answer != COMMAND_OK && code != COMMAND_CONFIG)
+        if (answer != COMMAND_OK && code != COMMAND_CONFIG) {
             code = answer == COMMAND_CONFIG ? COMMAND_CONFIG : COMMAND_NO;
+        }
     }
-    if (json)
+    if (json) {
         (void)fputs("}}\n", stdout);
-    for (int i = 0; entries != NULL && i < found; i++)
+    }
+    for (int i = 0; entries != NULL && i < found; i++) {
         free(entries[i]);
+    }
     free(entries);
     return code;
 }

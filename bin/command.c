@@ -7,9 +7,11 @@
 
 static const struct command_option *find(const struct command_option *options, const char *name)
 {
-    for (; options->name != NULL; options++)
-        if (strcmp(options->name, name) == 0)
+    for (; options->name != NULL; options++) {
+        if (strcmp(options->name, name) == 0) {
             return options;
+        }
+    }
     return NULL;
 }
 
@@ -39,7 +41,7 @@ bool command_options(int argc, char **argv, const struct command_option *options
         }
         if (option->flag != NULL) {
             *option->flag = true;
-        } else if (i + 1 < argc) {
+        } else if (option->value != NULL && i + 1 < argc) {
             *option->value = argv[++i];
         } else {
             (void)fprintf(stderr, "countersign: %s wants a value\n", argv[i]);
@@ -59,8 +61,9 @@ enum err command_config(const enum config_name *needs, size_t count, struct conf
     struct buf problems = buf_make(65536);
     enum err err = config_load(NULL, needs, count, &problems, out);
 
-    if (problems.len > 0)
+    if (problems.len > 0) {
         (void)fputs(buf_str(&problems), stderr);
+    }
     buf_free(&problems);
     return err;
 }
@@ -71,8 +74,9 @@ enum err command_open(unsigned kinds, struct command_place *place)
     enum err err;
 
     memset(place, 0, sizeof(*place));
-    if ((err = command_config(needs, kinds != 0 ? 2 : 1, &place->config)) != ERR_OK)
+    if ((err = command_config(needs, kinds != 0 ? 2 : 1, &place->config)) != ERR_OK) {
         return err;
+    }
     /* A store is made by the programs: of a path that is misspelt "0 entries" must not be said. */
     if (access(config_text(place->config, CFG_DATABASE), F_OK) != 0) {
         (void)fprintf(stderr, "countersign: DATABASE %s: %s\n",
@@ -80,8 +84,9 @@ enum err command_open(unsigned kinds, struct command_place *place)
         return ERR_CONFIG;
     }
     if (kinds != 0 && (err = keyring_open(config_text(place->config, CFG_KEYS_DIR), kinds,
-                                          &place->keyring)) != ERR_OK)
+                                          &place->keyring)) != ERR_OK) {
         return err;
+    }
     return store_open(place->config, place->keyring, &place->store);
 }
 

@@ -54,9 +54,11 @@ static const struct command commands[] = {
 static void print_help(FILE *to, const char *only)
 {
     (void)fputs("usage: countersign COMMAND ...\n\n", to);
-    for (size_t i = 0; i < COUNT(commands); i++)
-        if (only == NULL || strcmp(only, commands[i].name) == 0)
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        if (only == NULL || strcmp(only, commands[i].name) == 0) {
             (void)fputs(commands[i].help, to);
+        }
+    }
     (void)fputs(
         "\nCOUNTERSIGN_CONFIG names the configuration file.\n"
         "Exit codes: 0 done, or yes; 1 failed, or no; 2 wrong usage; 3 wrong configuration.\n",
@@ -67,28 +69,34 @@ int main(int argc, char **argv)
 {
     const struct command *command = NULL;
 
-    for (int i = 1; i < argc; i++)
+    for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             print_help(stdout, i > 1 ? argv[1] : NULL);
             return COMMAND_OK;
         }
-    for (size_t i = 0; argc > 1 && i < COUNT(commands); i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
+    }
+    for (size_t i = 0; argc > 1 && i < COUNT(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
             command = &commands[i];
+        }
+    }
     if (command == NULL) {
-        if (argc > 1)
+        if (argc > 1) {
             (void)fprintf(stderr, "countersign: no such command: %s\n", argv[1]);
+        }
         print_help(stderr, NULL);
         return COMMAND_USAGE;
     }
     log_open("countersign", LOG_WARN);
     js_wipe_on_free();
     /* It handles keys: no core dump of them.  SIGPIPE: `audit show | head` just ends. */
-    if (secrets_harden_process() != ERR_OK)
+    if (secrets_harden_process() != ERR_OK) {
         return COMMAND_NO;
+    }
     int code = command->run(argc - 2, argv + 2);
-    if (code == COMMAND_USAGE)
+    if (code == COMMAND_USAGE) {
         print_help(stderr, command->name);
+    }
     /* A full disk under `audit show > file` must not look like the whole log. */
     if (fflush(stdout) != 0 && code == COMMAND_OK) {
         (void)fputs("countersign: the answer could not be written\n", stderr);

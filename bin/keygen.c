@@ -19,13 +19,15 @@ static bool parse_kinds(const char *text, unsigned *out)
         for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
             const char *name = kind_name((enum kind)kind);
 
-            if (strlen(name) == len && strncmp(name, text, len) == 0)
+            if (strlen(name) == len && strncmp(name, text, len) == 0) {
                 found = KIND_BIT(kind);
+            }
         }
         if (found == 0) {
             (void)fprintf(stderr, "countersign: no such kind: %.*s; there are:", (int)len, text);
-            for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+            for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
                 (void)fprintf(stderr, " %s", kind_name((enum kind)kind));
+            }
             (void)fputs("\n", stderr);
             return false;
         }
@@ -42,20 +44,23 @@ static void print_made(const char *dir, unsigned kinds, unsigned made, bool rota
 
     if (json) {
         (void)fputs("{\"made\":[", stdout);
-        for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+        for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
             if ((made & KIND_BIT(kind)) != 0) {
                 (void)printf("%s\"%s\"", between, kind_name((enum kind)kind));
                 between = ",";
             }
+        }
         (void)fputs("]}\n", stdout);
         return;
     }
-    for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-        if ((kinds & KIND_BIT(kind)) != 0)
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+        if ((kinds & KIND_BIT(kind)) != 0) {
             (void)printf("%s/%s.ring: %s\n", dir, kind_name((enum kind)kind),
                          (made & KIND_BIT(kind)) == 0 ? "already there"
                          : rotate                     ? "new key in front"
                                                       : "made");
+        }
+    }
 }
 
 int command_keygen(int argc, char **argv)
@@ -73,23 +78,27 @@ int command_keygen(int argc, char **argv)
     enum err err;
 
     if (!command_options(argc, argv, options, NULL, 0, &count) ||
-        (kind_list != NULL && !parse_kinds(kind_list, &kinds)))
+        (kind_list != NULL && !parse_kinds(kind_list, &kinds))) {
         return COMMAND_USAGE;
+    }
     if (text_number(keep_text != NULL ? keep_text : WEEK, KEEP_MAX, &keep) != ERR_OK ||
         (keep_text != NULL && !rotate)) {
         (void)fputs("countersign: --keep takes seconds, and goes with --rotate\n", stderr);
         return COMMAND_USAGE;
     }
     if (dir == NULL) {
-        if ((err = command_config(needs, COUNT(needs), &config)) != ERR_OK)
+        if ((err = command_config(needs, COUNT(needs), &config)) != ERR_OK) {
             return command_exit(err);
+        }
         dir = config_text(config, CFG_KEYS_DIR);
     }
     err = keyring_generate(dir, kinds, rotate, clock_now(), SECONDS(keep), &made);
-    if (err == ERR_OK || made != 0)
+    if (err == ERR_OK || made != 0) {
         print_made(dir, err == ERR_OK ? kinds : made, made, rotate, json);
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         (void)fprintf(stderr, "countersign: not all key rings were made: %s\n", err_name(err));
+    }
     config_free(config);
     return command_exit(err);
 }

@@ -28,10 +28,12 @@ static enum err print_session(const struct session *session)
     js_set_int(object, "seen_at", session->seen_at, &err);
     js_set_int(object, "expires_at", session->expires_at, &err);
     js_set_text(object, "user_agent", session->user_agent, &err);
-    if (err == ERR_OK && (text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII)) == NULL)
+    if (err == ERR_OK && (text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII)) == NULL) {
         err = ERR_MEMORY;
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         (void)puts(text);
+    }
     free(text);
     json_decref(object);
     return err;
@@ -42,10 +44,12 @@ static enum err list(struct store *store, const uint8_t owner[RECORD_ID_SIZE], b
     struct session_list sessions = {.count = 0};
     enum err err = session_list(store, owner, clock_now(), &sessions);
 
-    for (size_t i = 0; i < sessions.count && err == ERR_OK; i++)
+    for (size_t i = 0; i < sessions.count && err == ERR_OK; i++) {
         err = print_session(&sessions.sessions[i]);
-    if (err == ERR_OK && !json && sessions.count == 0)
+    }
+    if (err == ERR_OK && !json && sessions.count == 0) {
         (void)puts("no live session");
+    }
     session_list_free(&sessions);
     return err;
 }
@@ -55,8 +59,9 @@ static enum err end_all(struct store *store, const uint8_t owner[RECORD_ID_SIZE]
     size_t ended = 0;
     enum err err = session_end_all(store, owner, clock_now(), &ended);
 
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         (void)printf("%s%zu%s\n", json ? "{\"ended\":" : "", ended, json ? "}" : " sessions ended");
+    }
     return err;
 }
 
@@ -72,16 +77,20 @@ int command_sessions(int argc, char **argv)
     size_t count;
     enum err err;
 
-    if (!command_options(argc, argv, options, &word, 1, &count))
+    if (!command_options(argc, argv, options, &word, 1, &count)) {
         return COMMAND_USAGE;
+    }
     ending = strcmp(word, "end-all") == 0;
-    if (!ending && strcmp(word, "list") != 0)
+    if (!ending && strcmp(word, "list") != 0) {
         return usage("sessions wants list or end-all");
-    if (sub == NULL || sub[0] == '\0')
+    }
+    if (sub == NULL || sub[0] == '\0') {
         return usage("sessions wants --sub: the person's id at the issuer, not the e-mail");
+    }
     err = command_open(KIND_BIT(KIND_SESSION) | KIND_BIT(KIND_OWNER), &place);
-    if (err == ERR_OK && iss == NULL)
+    if (err == ERR_OK && iss == NULL) {
         iss = config_text(place.config, CFG_OIDC_ISSUER);
+    }
     if (err == ERR_OK && iss[0] == '\0') {
         command_close(&place);
         return usage("sessions wants --iss, or OIDC_ISSUER in the configuration");
@@ -91,7 +100,8 @@ int command_sessions(int argc, char **argv)
         err = ending ? end_all(place.store, owner, json) : list(place.store, owner, json);
     }
     command_close(&place);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         (void)fprintf(stderr, "countersign: not done: %s\n", err_name(err));
+    }
     return command_exit(err);
 }

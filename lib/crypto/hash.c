@@ -26,8 +26,9 @@ static void digest_fetch(void)
  */
 static void hash_must(int ok)
 {
-    if (!ok)
+    if (!ok) {
         abort();
+    }
 }
 
 static EVP_MD_CTX *hash_start(void)
@@ -76,8 +77,9 @@ void hash_parts(uint8_t out[SHA256_SIZE], const char *label, ...)
 
     hash_part(context, label);
     va_start(parts, label);
-    while ((part = va_arg(parts, const char *)) != NULL)
+    while ((part = va_arg(parts, const char *)) != NULL) {
         hash_part(context, part);
+    }
     va_end(parts);
     hash_end(context, out);
 }
@@ -93,8 +95,9 @@ enum err hmac_sha256(const uint8_t *key, size_t key_len, const void *bytes, size
     if (key_len <= INT_MAX &&
         HMAC(digest, key_len > 0 ? key : none, (int)key_len, len > 0 ? bytes : none, len, out,
              &out_len) != NULL &&
-        out_len == SHA256_SIZE)
+        out_len == SHA256_SIZE) {
         return ERR_OK;
+    }
     memset(out, 0, SHA256_SIZE);
     return ERR_SYSTEM;
 }

@@ -31,11 +31,13 @@ struct keyring {
 
 void keyring_free(struct keyring *ring)
 {
-    if (ring == NULL)
+    if (ring == NULL) {
         return;
+    }
     if (ring->state != NULL) {
-        for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+        for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
             ring_free(atomic_load(&ring->state->rings[kind]));
+        }
         (void)pthread_mutex_destroy(&ring->state->lock);
         free(ring->state->dir);
         free(ring->state);
@@ -49,30 +51,35 @@ enum err keyring_open(const char *dir, unsigned kinds, struct keyring **out)
     enum err err = ERR_MEMORY;
 
     *out = NULL;
-    if (ring == NULL || (ring->state = calloc(1, sizeof(*ring->state))) == NULL)
+    if (ring == NULL || (ring->state = calloc(1, sizeof(*ring->state))) == NULL) {
         goto done;
+    }
     if (pthread_mutex_init(&ring->state->lock, NULL) != 0) {
         free(ring->state);
         ring->state = NULL;
         goto done;
     }
-    if ((ring->state->dir = strdup(dir)) == NULL)
+    if ((ring->state->dir = strdup(dir)) == NULL) {
         goto done;
+    }
     err = ERR_OK;
     /* All of them, even after a failure, so that one start tells every file that is wrong. */
     for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
         struct ring *one = NULL;
         enum err this;
 
-        if ((kinds & KIND_BIT(kind)) == 0)
+        if ((kinds & KIND_BIT(kind)) == 0) {
             continue;
+        }
         this = ring_load(dir, (enum kind)kind, &one);
         atomic_store(&ring->state->rings[kind], one);
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             err = this;
+        }
     }
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         goto done;
+    }
     *out = ring;
     ring = NULL;
 done:
@@ -82,8 +89,9 @@ done:
 
 static struct ring *ring_of(const struct keyring *ring, enum kind kind)
 {
-    if (ring == NULL || (unsigned)kind >= KIND_COUNT)
+    if (ring == NULL || (unsigned)kind >= KIND_COUNT) {
         return NULL;
+    }
     return atomic_load_explicit(&ring->state->rings[kind], memory_order_acquire);
 }
 
@@ -105,8 +113,9 @@ static void look_at(struct keyring_state *state, enum kind kind)
     struct stat file;
     char *path = NULL;
 
-    if (ring_path(state->dir, kind, &path) != ERR_OK)
+    if (ring_path(state->dir, kind, &path) != ERR_OK) {
         return;
+    }
     (void)pthread_mutex_lock(&state->lock);
     held = atomic_load(&state->rings[kind]);
     if (stat(path, &file) == 0 && !same_file(&file, &held->file) &&
@@ -123,16 +132,21 @@ void keyring_refresh(const struct keyring *ring, msec now)
 {
     msec looked;
 
-    if (ring == NULL)
+    if (ring == NULL) {
         return;
+    }
     looked = atomic_load_explicit(&ring->state->looked, memory_order_relaxed);
-    if (now >= looked && now - looked < LOOK_EVERY)
+    if (now >= looked && now - looked < LOOK_EVERY) {
         return;
-    if (!atomic_compare_exchange_strong(&ring->state->looked, &looked, now))
+    }
+    if (!atomic_compare_exchange_strong(&ring->state->looked, &looked, now)) {
         return; /* another thread does it */
-    for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-        if (keyring_has(ring, (enum kind)kind))
+    }
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+        if (keyring_has(ring, (enum kind)kind)) {
             look_at(ring->state, (enum kind)kind);
+        }
+    }
 }
 
 enum err keyring_current(const struct keyring *ring, enum kind kind, uint32_t *key_id,
@@ -154,9 +168,11 @@ enum err keyring_current(const struct keyring *ring, enum kind kind, uint32_t *k
 
 static const struct ring_key *key_of(const struct ring *ring, uint32_t key_id)
 {
-    for (size_t i = 0; i < ring->count; i++)
-        if (ring->keys[i].id == key_id)
+    for (size_t i = 0; i < ring->count; i++) {
+        if (ring->keys[i].id == key_id) {
             return &ring->keys[i];
+        }
+    }
     return NULL;
 }
 
@@ -176,8 +192,9 @@ enum err keyring_find(const struct keyring *ring, enum kind kind, uint32_t key_i
         look_at(ring->state, kind);
         found = key_of(ring_of(ring, kind), key_id);
     }
-    if (found == NULL || (found->until != 0 && now > found->until))
+    if (found == NULL || (found->until != 0 && now > found->until)) {
         return ERR_FORGED;
+    }
     *key = found->key;
     return ERR_OK;
 }

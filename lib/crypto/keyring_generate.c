@@ -29,26 +29,31 @@ static enum err add_key(struct ring *ring, enum kind kind, msec now, msec keep)
     for (size_t i = 0; i < ring->count; i++) {
         struct ring_key key = ring->keys[i];
 
-        if (key.until == 0)
+        if (key.until == 0) {
             key.until = now + keep;
-        if (key.until < now && kind != KIND_AUDIT)
+        }
+        if (key.until < now && kind != KIND_AUDIT) {
             continue;
+        }
         if (next.count + 2 > RING_KEYS_MAX) {
             err = ERR_LIMIT;
             goto done;
         }
         next.keys[++next.count] = key;
     }
-    if ((err = random_bytes(next.keys[0].key, KEY_SIZE)) != ERR_OK)
+    if ((err = random_bytes(next.keys[0].key, KEY_SIZE)) != ERR_OK) {
         goto done;
+    }
     while (taken) {
-        if ((err = random_bytes(id, sizeof(id))) != ERR_OK)
+        if ((err = random_bytes(id, sizeof(id))) != ERR_OK) {
             goto done;
+        }
         next.keys[0].id =
             (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
         taken = false;
-        for (size_t i = 1; i <= next.count; i++)
+        for (size_t i = 1; i <= next.count; i++) {
             taken = taken || next.keys[i].id == next.keys[0].id;
+        }
     }
     next.count++;
     *ring = next;
@@ -64,8 +69,9 @@ static enum err ring_text(const struct ring *ring, enum kind kind, struct buf *o
         buf_addf(out, "%s\n{\"id\":\"%08x\",\"key\":\"", i > 0 ? "," : "", ring->keys[i].id);
         base64url_add(out, ring->keys[i].key, KEY_SIZE);
         buf_adds(out, "\"");
-        if (ring->keys[i].until != 0)
+        if (ring->keys[i].until != 0) {
             buf_addf(out, ",\"until\":%lld", (long long)ring->keys[i].until);
+        }
         buf_adds(out, "}");
     }
     buf_adds(out, "]}\n");
@@ -77,10 +83,12 @@ static enum err write_all(int fd, const char *text, size_t len)
     while (len > 0) {
         ssize_t put = write(fd, text, len);
 
-        if (put < 0 && errno == EINTR)
+        if (put < 0 && errno == EINTR) {
             continue;
-        if (put <= 0)
+        }
+        if (put <= 0) {
             return ERR_SYSTEM;
+        }
         text += put;
         len -= (size_t)put;
     }
@@ -102,27 +110,33 @@ static enum err ring_write(int dir, enum kind kind, const struct ring *ring, boo
 
     (void)snprintf(name, sizeof(name), "%s.ring", kind_name(kind));
     (void)snprintf(beside, sizeof(beside), ".%s.ring.new", kind_name(kind));
-    if (ring_text(ring, kind, &text) != ERR_OK)
+    if (ring_text(ring, kind, &text) != ERR_OK) {
         goto done;
+    }
     (void)unlinkat(dir, beside, 0); /* what a killed keygen left */
-    if ((fd = openat(dir, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400)) < 0)
+    if ((fd = openat(dir, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400)) < 0) {
         goto done;
+    }
     if (replaces && ((ring->file.st_uid != geteuid() || ring->file.st_gid != getegid()) &&
-                     fchown(fd, ring->file.st_uid, ring->file.st_gid) != 0))
+                     fchown(fd, ring->file.st_uid, ring->file.st_gid) != 0)) {
         goto done;
+    }
     if (fchmod(fd, replaces ? ring->file.st_mode & 0440 : 0400) != 0 ||
         write_all(fd, buf_str(&text), text.len) != ERR_OK || fsync(fd) != 0 ||
-        renameat(dir, beside, dir, name) != 0 || fsync(dir) != 0)
+        renameat(dir, beside, dir, name) != 0 || fsync(dir) != 0) {
         goto done;
+    }
     err = ERR_OK;
 done:
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         log_line(LOG_ERROR, "key ring not written", LOG_T("file", name),
                  LOG_T("why", strerror(errno)));
+    }
     if (fd >= 0) {
         (void)close(fd);
-        if (err != ERR_OK)
+        if (err != ERR_OK) {
             (void)unlinkat(dir, beside, 0);
+        }
     }
     buf_free(&text);
     return err;
@@ -144,16 +158,19 @@ static enum err generate_one(const char *path, int dir, enum kind kind, bool add
         err = ERR_SYSTEM;
         goto done;
     }
-    if (there && !add)
+    if (there && !add) {
         goto done;
+    }
     if (there) {
-        if ((err = ring_load(path, kind, &held)) != ERR_OK)
+        if ((err = ring_load(path, kind, &held)) != ERR_OK) {
             goto done;
+        }
         ring = held;
     }
     if ((err = add_key(ring, kind, now, keep)) != ERR_OK ||
-        (err = ring_write(dir, kind, ring, there)) != ERR_OK)
+        (err = ring_write(dir, kind, ring, there)) != ERR_OK) {
         goto done;
+    }
     *made = true;
 done:
     wipe(&empty, sizeof(empty));
@@ -168,28 +185,35 @@ enum err keyring_generate(const char *dir, unsigned kinds, bool add, msec now, m
     enum err err = ERR_SYSTEM;
 
     *made = 0;
-    if (keep < 0 || now < 0 || keep > INT64_MAX - now)
+    if (keep < 0 || now < 0 || keep > INT64_MAX - now) {
         return ERR_INPUT;
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+    }
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
         goto done;
+    }
     /* One keygen at a time: two that rotate at once would each drop the other's new key. */
-    if ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || flock(fd, LOCK_EX) != 0)
+    if ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || flock(fd, LOCK_EX) != 0) {
         goto done;
+    }
     err = ERR_OK;
     for (unsigned kind = 0; kind < KIND_COUNT && err == ERR_OK; kind++) {
         bool one = false;
 
-        if ((kinds & KIND_BIT(kind)) == 0)
+        if ((kinds & KIND_BIT(kind)) == 0) {
             continue;
+        }
         err = generate_one(dir, fd, (enum kind)kind, add, now, keep, &one);
-        if (one)
+        if (one) {
             *made |= KIND_BIT(kind);
+        }
     }
 done:
-    if (err == ERR_SYSTEM && fd < 0)
+    if (err == ERR_SYSTEM && fd < 0) {
         log_line(LOG_ERROR, "key directory cannot be used", LOG_T("dir", dir),
                  LOG_T("why", strerror(errno)));
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         (void)close(fd);
+    }
     return err;
 }

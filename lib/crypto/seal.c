@@ -12,7 +12,8 @@
 #define SEAL_TAG 16
 #define SEAL_MAX ((size_t)16 * 1024 * 1024) /* far inside int, which EVP counts in */
 
-_Static_assert(SEAL_OVERHEAD == SEAL_HEADER + SEAL_NONCE + SEAL_TAG, "the sealed form");
+_Static_assert(SEAL_OVERHEAD == SEAL_HEADER + SEAL_NONCE + SEAL_TAG, /* NOLINT: that is the point */
+               "the sealed form");
 
 static EVP_CIPHER *cipher;
 static pthread_once_t cipher_once = PTHREAD_ONCE_INIT;
@@ -24,8 +25,9 @@ static void cipher_fetch(void)
 
 static EVP_CIPHER_CTX *cipher_context(void)
 {
-    if (pthread_once(&cipher_once, cipher_fetch) != 0 || cipher == NULL)
+    if (pthread_once(&cipher_once, cipher_fetch) != 0 || cipher == NULL) {
         return NULL;
+    }
     return EVP_CIPHER_CTX_new();
 }
 
@@ -53,12 +55,15 @@ enum err seal(const struct keyring *ring, enum kind kind, const uint8_t *aad, si
     int done = 0;
     enum err err;
 
-    if (plain_len > SEAL_MAX || aad_len > SEAL_MAX)
+    if (plain_len > SEAL_MAX || aad_len > SEAL_MAX) {
         return ERR_LIMIT;
-    if ((err = keyring_current(ring, kind, &key_id, &key)) != ERR_OK)
+    }
+    if ((err = keyring_current(ring, kind, &key_id, &key)) != ERR_OK) {
         return err;
-    if ((sealed = malloc(plain_len + SEAL_OVERHEAD)) == NULL)
+    }
+    if ((sealed = malloc(plain_len + SEAL_OVERHEAD)) == NULL) {
         return ERR_MEMORY;
+    }
     sealed[0] = SEAL_VERSION;
     sealed[1] = (uint8_t)(key_id >> 24);
     sealed[2] = (uint8_t)(key_id >> 16);
@@ -70,14 +75,17 @@ enum err seal(const struct keyring *ring, enum kind kind, const uint8_t *aad, si
     err = ERR_SYSTEM;
     if ((context = cipher_context()) == NULL ||
         EVP_CipherInit_ex2(context, cipher, key, nonce, 1, NULL) != 1 ||
-        !add_aad(context, sealed, aad, aad_len))
+        !add_aad(context, sealed, aad, aad_len)) {
         goto done;
+    }
     if (plain_len > 0 && (EVP_CipherUpdate(context, text, &done, plain, (int)plain_len) != 1 ||
-                          (size_t)done != plain_len))
+                          (size_t)done != plain_len)) {
         goto done;
+    }
     if (EVP_CipherFinal_ex(context, text + plain_len, &done) != 1 || done != 0 ||
-        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, text + plain_len) != 1)
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, text + plain_len) != 1) {
         goto done;
+    }
     buf_add(out, sealed, plain_len + SEAL_OVERHEAD);
     err = buf_err(out);
 done:
@@ -99,26 +107,31 @@ enum err seal_open(const struct keyring *ring, enum kind kind, const uint8_t *aa
     enum err err;
 
     if (in == NULL || sealed_len < SEAL_OVERHEAD || sealed_len > SEAL_MAX + SEAL_OVERHEAD ||
-        aad_len > SEAL_MAX || in[0] != SEAL_VERSION)
+        aad_len > SEAL_MAX || in[0] != SEAL_VERSION) {
         return ERR_FORGED;
+    }
     key_id = (uint32_t)in[1] << 24 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 8 | in[4];
-    if ((err = keyring_find(ring, kind, key_id, now, &key)) != ERR_OK)
+    if ((err = keyring_find(ring, kind, key_id, now, &key)) != ERR_OK) {
         return err;
+    }
     len = sealed_len - SEAL_OVERHEAD;
     text = in + SEAL_HEADER + SEAL_NONCE;
     memcpy(tag, text + len, SEAL_TAG); /* its length is ours, never the message's */
-    if ((plain = malloc(len + 1)) == NULL)
+    if ((plain = malloc(len + 1)) == NULL) {
         return ERR_MEMORY;
+    }
 
     err = ERR_SYSTEM;
     if ((context = cipher_context()) == NULL ||
         EVP_CipherInit_ex2(context, cipher, key, in + SEAL_HEADER, 0, NULL) != 1 ||
         !add_aad(context, in, aad, aad_len) ||
-        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG, tag) != 1)
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG, tag) != 1) {
         goto done;
+    }
     if (len > 0 &&
-        (EVP_CipherUpdate(context, plain, &done, text, (int)len) != 1 || (size_t)done != len))
+        (EVP_CipherUpdate(context, plain, &done, text, (int)len) != 1 || (size_t)done != len)) {
         goto done;
+    }
     /* Nothing of plain may leave before this line says that the tag is right. */
     if (EVP_CipherFinal_ex(context, plain + len, &done) != 1) {
         err = ERR_FORGED;

@@ -15,8 +15,9 @@
 
 static void add_number(struct buf *out, uint64_t number)
 {
-    for (int shift = 56; shift >= 0; shift -= 8)
+    for (int shift = 56; shift >= 0; shift -= 8) {
         buf_addc(out, (char)(uint8_t)(number >> shift));
+    }
 }
 
 static void add_text(struct buf *out, const char *text)
@@ -41,8 +42,9 @@ static enum err entry_mac(const uint8_t *key, const uint8_t before[SHA256_SIZE],
     add_text(&text, entry->invocation);
     add_text(&text, entry->request_id);
     add_text(&text, entry->detail);
-    if ((err = buf_err(&text)) == ERR_OK)
+    if ((err = buf_err(&text)) == ERR_OK) {
         err = hmac_sha256(key, KEY_SIZE, buf_str(&text), text.len, mac);
+    }
     buf_free(&text);
     return err;
 }
@@ -73,22 +75,26 @@ enum err audit_append(struct store *store, const struct audit_entry *entry, msec
     enum err err = ERR_INPUT;
 
     if (!text_fits(entry->event, 1) || !text_fits(entry->invocation, 0) ||
-        !text_fits(entry->request_id, 0))
+        !text_fits(entry->request_id, 0)) {
         goto done;
-    if (entry->detail == NULL)
+    }
+    if (entry->detail == NULL) {
         buf_adds(&detail, "{}");
-    else if ((err = js_add_sorted(&detail, entry->detail)) != ERR_OK)
+    } else if ((err = js_add_sorted(&detail, entry->detail)) != ERR_OK) {
         goto done;
-    if ((err = buf_err(&detail)) != ERR_OK)
+    }
+    if ((err = buf_err(&detail)) != ERR_OK) {
         goto done;
+    }
     row.detail = buf_str(&detail);
     keyring_refresh(store->keyring, now);
 
     fault_point("audit", row.detail, "append", "before");
     err = store->engine->verbs->audit_append(store->engine, &row, sign, store);
     fault_point("audit", row.detail, "append", "after");
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         goto done;
+    }
     /* Kept elsewhere than the log itself, this line is what shows that entries were cut off. */
     hex_encode(row.mac, sizeof(row.mac), head);
     log_line(LOG_INFO, "audit", LOG_N("seq", row.seq), LOG_T("event", row.event),
@@ -144,14 +150,16 @@ static enum err each_entry(struct store *store, int64_t from, engine_audit_fn *e
         more = batch->count == BATCH;
         for (size_t i = 0; i < batch->count && err == ERR_OK; i++) {
             err = each(context, &batch->rows[i]);
-            if (batch->rows[i].seq == INT64_MAX)
+            if (batch->rows[i].seq == INT64_MAX) {
                 more = false;
-            else
+            } else {
                 from = batch->rows[i].seq + 1;
+            }
         }
     }
-    if (batch != NULL)
+    if (batch != NULL) {
         batch_free(batch);
+    }
     free(batch);
     return err;
 }
@@ -209,20 +217,27 @@ static enum err verify_one(void *context, const struct engine_audit *entry)
     const uint8_t *key;
     enum err err;
 
-    if (entry->seq != verifying->last + 1)
+    if (entry->seq != verifying->last + 1) {
         return bad(verifying->report, verifying->last + 1, "entries are missing before the next");
+    }
     /* At time 0 no cut-off is past: an entry stays valid when its key no longer signs. */
     err = keyring_find(verifying->store->keyring, KIND_AUDIT, entry->key_id, 0, &key);
-    if (err == ERR_FORGED)
+    if (err == ERR_FORGED) {
         return bad(verifying->report, entry->seq, "the entry names a key that is not in the ring");
-    if (err != ERR_OK || (err = entry_mac(key, verifying->before, entry, mac)) != ERR_OK)
+    }
+    if (err != ERR_OK || (err = entry_mac(key, verifying->before, entry, mac)) != ERR_OK) {
         return err;
-    if (memcmp(mac, entry->mac, SHA256_SIZE) != 0)
+    }
+    if (memcmp(mac, entry->mac, SHA256_SIZE) != 0) {
         return bad(verifying->report, entry->seq, "the entry, or the one before it, was changed");
-    if (entry->seq == verifying->stored_seq && memcmp(mac, verifying->stored_mac, SHA256_SIZE) != 0)
+    }
+    if (entry->seq == verifying->stored_seq &&
+        memcmp(mac, verifying->stored_mac, SHA256_SIZE) != 0) {
         return bad(verifying->report, entry->seq, "the stored head is another entry's");
-    if (verifying->logged != NULL && memcmp(mac, verifying->logged, SHA256_SIZE) == 0)
+    }
+    if (verifying->logged != NULL && memcmp(mac, verifying->logged, SHA256_SIZE) == 0) {
         verifying->logged_seen = true;
+    }
     memcpy(verifying->before, mac, SHA256_SIZE);
     verifying->last = entry->seq;
     verifying->report->entries++;
@@ -239,31 +254,39 @@ enum err audit_verify(struct store *store, const char *head, struct audit_report
 
     if (head != NULL) { /* before the report is cleared: it may be a former report's head */
         if (hex_decode(head, strlen(head), logged, &logged_len) != ERR_OK ||
-            logged_len != sizeof(logged))
+            logged_len != sizeof(logged)) {
             return ERR_INPUT;
+        }
         verifying.logged = logged;
     }
     memset(report, 0, sizeof(*report));
-    if (!keyring_has(store->keyring, KIND_AUDIT))
+    if (!keyring_has(store->keyring, KIND_AUDIT)) {
         return ERR_CONFIG;
+    }
     /* The head first: entries that come while this reads are beyond it, never missing. */
     err = store->engine->verbs->audit_head(store->engine, &verifying.stored_seq,
                                            verifying.stored_mac);
-    if (err == ERR_FORGED)
+    if (err == ERR_FORGED) {
         return bad(report, 1, "the stored head is missing or malformed");
-    if (err != ERR_OK || (err = each_entry(store, INT64_MIN, verify_one, &verifying)) != ERR_OK)
+    }
+    if (err != ERR_OK || (err = each_entry(store, INT64_MIN, verify_one, &verifying)) != ERR_OK) {
         return err;
-    if (verifying.last < verifying.stored_seq)
+    }
+    if (verifying.last < verifying.stored_seq) {
         return bad(report, verifying.last + 1, "entries are missing at the end");
+    }
     /* And again: by now it has reached whatever was read. */
     err = store->engine->verbs->audit_head(store->engine, &verifying.stored_seq,
                                            verifying.stored_mac);
-    if (err == ERR_FORGED || (err == ERR_OK && verifying.stored_seq < verifying.last))
+    if (err == ERR_FORGED || (err == ERR_OK && verifying.stored_seq < verifying.last)) {
         return bad(report, verifying.last, "the stored head was set back");
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         return err;
-    if (head != NULL && !verifying.logged_seen)
+    }
+    if (head != NULL && !verifying.logged_seen) {
         return bad(report, verifying.last + 1,
                    "the given head is not in the log: cut or rewritten");
+    }
     return ERR_OK;
 }

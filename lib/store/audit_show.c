@@ -21,18 +21,22 @@ static uint32_t next_point(const unsigned char *text, size_t *len)
                                  : 0;
 
     *len = 1;
-    if (size == 1)
+    if (size == 1) {
         return point;
-    if (size == 0)
+    }
+    if (size == 0) {
         return UINT32_MAX;
+    }
     point &= 0xffu >> (size + 1);
     for (size_t i = 1; i < size; i++) {
-        if ((text[i] & 0xc0) != 0x80) /* a NUL ends it too */
+        if ((text[i] & 0xc0) != 0x80) { /* a NUL ends it too */
             return UINT32_MAX;
+        }
         point = point << 6 | (text[i] & 0x3fu);
     }
-    if (point < least[size] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+    if (point < least[size] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) {
         return UINT32_MAX;
+    }
     *len = size;
     return point;
 }
@@ -41,20 +45,22 @@ static void add_plain(struct buf *out, const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
 
-    if (*at == '\0')
+    if (*at == '\0') {
         buf_addc(out, '-');
+    }
     while (*at != '\0') {
         size_t len;
         uint32_t point = next_point(at, &len);
 
-        if (point == UINT32_MAX)
+        if (point == UINT32_MAX) {
             buf_addf(out, "\\x%02x", *at);
-        else if (point == '\\')
+        } else if (point == '\\') {
             buf_adds(out, "\\\\");
-        else if (point >= 0x20 && point < 0x7f)
+        } else if (point >= 0x20 && point < 0x7f) {
             buf_addc(out, (char)point);
-        else
+        } else {
             buf_addf(out, "\\u{%" PRIx32 "}", point);
+        }
         at += len;
     }
 }
@@ -68,17 +74,18 @@ static void add_json_text(struct buf *out, const char *text)
         size_t len;
         uint32_t point = next_point(at, &len);
 
-        if (point == '"' || point == '\\')
+        if (point == '"' || point == '\\') {
             buf_addf(out, "\\%c", (int)point);
-        else if (point >= 0x20 && point < 0x7f)
+        } else if (point >= 0x20 && point < 0x7f) {
             buf_addc(out, (char)point);
-        else if (point == UINT32_MAX)
+        } else if (point == UINT32_MAX) {
             buf_adds(out, "\\ufffd");
-        else if (point < 0x10000)
+        } else if (point < 0x10000) {
             buf_addf(out, "\\u%04" PRIx32, point);
-        else
+        } else {
             buf_addf(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((point - 0x10000) >> 10),
                      0xdc00 + ((point - 0x10000) & 0x3ff));
+        }
         at += len;
     }
     buf_addc(out, '"');
@@ -90,15 +97,18 @@ static void add_json_detail(struct buf *out, const char *detail)
     json_t *object = NULL;
     char *text = NULL;
 
-    if (js_parse_object(detail, strlen(detail), JSON_MAX, &object) == ERR_OK)
+    if (js_parse_object(detail, strlen(detail), JSON_MAX, &object) == ERR_OK) {
         text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_SORT_KEYS);
-    if (text == NULL)
+    }
+    if (text == NULL) {
         add_json_text(out, detail);
+    }
     for (const char *at = text; at != NULL && *at != '\0'; at++) {
-        if (*at == 0x7f) /* ASCII to jansson, a control to a terminal; only ever in a text */
+        if (*at == 0x7f) { /* ASCII to jansson, a control to a terminal; only ever in a text */
             buf_adds(out, "\\u007f");
-        else
+        } else {
             buf_addc(out, *at);
+        }
     }
     free(text);
     json_decref(object);
@@ -111,10 +121,11 @@ static void add_time(struct buf *out, msec at)
     char text[32];
 
     if (at < 0 || gmtime_r(&seconds, &parts) == NULL ||
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts) == 0)
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
         buf_addf(out, "%" PRId64 "ms", at);
-    else
+    } else {
         buf_addf(out, "%s.%03dZ", text, (int)(at % 1000));
+    }
 }
 
 enum err audit_row_text(const struct audit_row *row, struct buf *out)

@@ -53,18 +53,21 @@ enum err connection_failed(struct connection *connection, const char *doing)
 
 void connection_close(struct connection *connection)
 {
-    if (connection == NULL)
+    if (connection == NULL) {
         return;
-    for (size_t i = 0; i < SQL_COUNT; i++)
+    }
+    for (size_t i = 0; i < SQL_COUNT; i++) {
         (void)sqlite3_finalize(connection->statements[i]);
+    }
     (void)sqlite3_close(connection->db);
     free(connection);
 }
 
 static enum err exec(struct connection *connection, const char *text, const char *doing)
 {
-    if (sqlite3_exec(connection->db, text, NULL, NULL, NULL) == SQLITE_OK)
+    if (sqlite3_exec(connection->db, text, NULL, NULL, NULL) == SQLITE_OK) {
         return ERR_OK;
+    }
     return connection_failed(connection, doing);
 }
 
@@ -81,23 +84,26 @@ static enum err write_ahead(struct connection *connection)
     for (int waited = 0; waited < POOL_BUSY_MS; waited += PAUSE_MS) {
         int code =
             sqlite3_prepare_v2(connection->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
-        if (code == SQLITE_OK)
+        if (code == SQLITE_OK) {
             code = sqlite3_step(statement);
+        }
         if (code == SQLITE_ROW) {
             const char *mode = (const char *)sqlite3_column_text(statement, 0);
 
-            if (mode != NULL && strcmp(mode, "wal") == 0)
+            if (mode != NULL && strcmp(mode, "wal") == 0) {
                 err = ERR_OK;
-            else
+            } else {
                 log_line(LOG_ERROR, "the database file system has no write-ahead log",
                          LOG_T("mode", mode));
+            }
         } else if ((code & 0xff) != SQLITE_BUSY) {
             err = connection_failed(connection, "choosing the journal");
         }
         (void)sqlite3_finalize(statement);
         statement = NULL;
-        if ((code & 0xff) != SQLITE_BUSY)
+        if ((code & 0xff) != SQLITE_BUSY) {
             return err;
+        }
         pause_ms(PAUSE_MS);
     }
     return connection_failed(connection, "choosing the journal");
@@ -109,13 +115,15 @@ enum err connection_open(const char *path, struct connection **out)
     enum err err = ERR_MEMORY;
 
     *out = NULL;
-    if (connection == NULL)
+    if (connection == NULL) {
         goto done;
+    }
     if (sqlite3_open_v2(path, &connection->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
                         NULL) != SQLITE_OK) {
-        if (connection->db != NULL)
+        if (connection->db != NULL) {
             err = connection_failed(connection, "opening");
+        }
         goto done;
     }
     /* Before anything else: two processes that start at once meet in the first pragma. */
@@ -124,15 +132,17 @@ enum err connection_open(const char *path, struct connection **out)
     err = ERR_STORE;
     if (sqlite3_db_config(connection->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 256, 64) != SQLITE_OK ||
         sqlite3_db_config(connection->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
-        sqlite3_db_config(connection->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK)
+        sqlite3_db_config(connection->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK) {
         goto done;
+    }
     if ((err = write_ahead(connection)) != ERR_OK ||
         (err = exec(connection,
                     "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -" CACHE_KIB ";"
                     "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 16777216;"
                     "PRAGMA cell_size_check = ON",
-                    "setting up")) != ERR_OK)
+                    "setting up")) != ERR_OK) {
         goto done;
+    }
     *out = connection;
     connection = NULL;
 done:
@@ -146,8 +156,9 @@ enum err connection_statement(struct connection *connection, enum sql which, sql
 
     *out = NULL;
     if (*held == NULL && sqlite3_prepare_v3(connection->db, sql_text[which], -1,
-                                            SQLITE_PREPARE_PERSISTENT, held, NULL) != SQLITE_OK)
+                                            SQLITE_PREPARE_PERSISTENT, held, NULL) != SQLITE_OK) {
         return connection_failed(connection, "preparing");
+    }
     (void)sqlite3_reset(*held);
     (void)sqlite3_clear_bindings(*held);
     *out = *held;
@@ -159,10 +170,12 @@ enum err connection_run(struct connection *connection, enum sql which, const cha
     sqlite3_stmt *statement;
     enum err err = connection_statement(connection, which, &statement);
 
-    if (err == ERR_OK && sqlite3_step(statement) != SQLITE_DONE)
+    if (err == ERR_OK && sqlite3_step(statement) != SQLITE_DONE) {
         err = connection_failed(connection, doing);
-    if (statement != NULL)
+    }
+    if (statement != NULL) {
         (void)sqlite3_reset(statement);
+    }
     return err;
 }
 
@@ -175,8 +188,9 @@ enum err connection_begin(struct connection *connection, bool durable)
             exec(connection, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
                  "choosing the durability");
         /* After a failure it is what it was, and is asked for again. */
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             connection->full_sync = durable;
+        }
     }
     return err == ERR_OK ? connection_run(connection, SQL_BEGIN_WRITE, "beginning to write") : err;
 }
@@ -185,16 +199,18 @@ void connection_rollback(struct connection *connection)
 {
     /* A full disk may have ended the transaction already. */
     if (sqlite3_get_autocommit(connection->db) == 0 &&
-        connection_run(connection, SQL_ROLLBACK, "rolling back") != ERR_OK)
+        connection_run(connection, SQL_ROLLBACK, "rolling back") != ERR_OK) {
         connection->broken = true;
+    }
 }
 
 enum err connection_commit(struct connection *connection)
 {
     enum err err = connection_run(connection, SQL_COMMIT, "committing");
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         connection_rollback(connection);
+    }
     return err;
 }
 
@@ -203,12 +219,14 @@ static enum err schema_version(struct connection *connection, int *out)
     sqlite3_stmt *statement;
     enum err err = connection_statement(connection, SQL_SCHEMA_VERSION, &statement);
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
-    if (sqlite3_step(statement) == SQLITE_ROW)
+    }
+    if (sqlite3_step(statement) == SQLITE_ROW) {
         *out = sqlite3_column_int(statement, 0);
-    else
+    } else {
         err = connection_failed(connection, "reading the schema's version");
+    }
     (void)sqlite3_reset(statement);
     return err;
 }
@@ -220,10 +238,12 @@ static enum err first_epoch_set(struct connection *connection, const uint8_t epo
 
     if (err == ERR_OK &&
         (sqlite3_bind_blob(statement, 1, epoch, EPOCH_SIZE, SQLITE_STATIC) != SQLITE_OK ||
-         sqlite3_step(statement) != SQLITE_DONE))
+         sqlite3_step(statement) != SQLITE_DONE)) {
         err = connection_failed(connection, "setting the first epoch");
-    if (statement != NULL)
+    }
+    if (statement != NULL) {
         (void)sqlite3_reset(statement);
+    }
     return err;
 }
 
@@ -232,28 +252,35 @@ static enum err migrate(struct connection *connection, const uint8_t epoch[EPOCH
     int version = 0;
     enum err err = schema_version(connection, &version);
 
-    if (err != ERR_OK || version == SQL_SCHEMAS)
+    if (err != ERR_OK || version == SQL_SCHEMAS) {
         return err;
-    if ((err = connection_begin(connection, true)) != ERR_OK)
+    }
+    if ((err = connection_begin(connection, true)) != ERR_OK) {
         return err;
+    }
     /* Again under the lock: another process may just have done it. */
-    if ((err = schema_version(connection, &version)) != ERR_OK)
+    if ((err = schema_version(connection, &version)) != ERR_OK) {
         goto done;
+    }
     if (version < 0 || version > SQL_SCHEMAS) {
         log_line(LOG_ERROR, "the database was made by a newer Countersign",
                  LOG_N("schema", version), LOG_N("known", SQL_SCHEMAS));
         err = ERR_CONFIG;
         goto done;
     }
-    for (int i = version; i < SQL_SCHEMAS && err == ERR_OK; i++)
+    for (int i = version; i < SQL_SCHEMAS && err == ERR_OK; i++) {
         err = exec(connection, sql_schema[i], "migrating");
-    if (err == ERR_OK && version == 0)
+    }
+    if (err == ERR_OK && version == 0) {
         err = first_epoch_set(connection, epoch);
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         err = connection_commit(connection);
+    }
 done:
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         connection_rollback(connection);
+    }
     return err;
 }
 
@@ -267,23 +294,26 @@ static enum err make_file(const char *path)
     struct stat file;
     int fd;
 
-    if (stat(path, &file) == 0)
+    if (stat(path, &file) == 0) {
         return ERR_OK;
+    }
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
     if (fd < 0 && errno != EEXIST) {
         log_line(LOG_ERROR, "database cannot be made", LOG_T("file", path),
                  LOG_T("why", strerror(errno)));
         return ERR_STORE;
     }
-    if (fd >= 0)
+    if (fd >= 0) {
         (void)close(fd);
+    }
     return ERR_OK;
 }
 
 void connection_pool_close(struct connection_pool *pool)
 {
-    if (pool == NULL)
+    if (pool == NULL) {
         return;
+    }
     while (pool->free != NULL) {
         struct connection *connection = pool->free;
 
@@ -307,8 +337,9 @@ enum err connection_pool_open(const char *path, const uint8_t first_epoch[EPOCH_
 
     *out = NULL;
     (void)pthread_once(&once, library_start);
-    if ((pool = calloc(1, sizeof(*pool))) == NULL)
+    if ((pool = calloc(1, sizeof(*pool))) == NULL) {
         return ERR_MEMORY;
+    }
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -316,14 +347,17 @@ enum err connection_pool_open(const char *path, const uint8_t first_epoch[EPOCH_
     (void)pthread_condattr_destroy(&monotonic);
     if ((pool->path = strdup(path)) == NULL || (err = make_file(path)) != ERR_OK ||
         (err = connection_pool_take(pool, &connection)) != ERR_OK ||
-        (err = migrate(connection, first_epoch)) != ERR_OK)
+        (err = migrate(connection, first_epoch)) != ERR_OK) {
         goto done;
+    }
     *out = pool;
 done:
-    if (connection != NULL)
+    if (connection != NULL) {
         connection_pool_give(pool, connection);
-    if (err != ERR_OK)
+    }
+    if (err != ERR_OK) {
         connection_pool_close(pool);
+    }
     return err;
 }
 
@@ -336,9 +370,11 @@ enum err connection_pool_take(struct connection_pool *pool, struct connection **
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += POOL_BUSY_MS / 1000;
     (void)pthread_mutex_lock(&pool->lock);
-    while (pool->free == NULL && pool->count >= POOL_MAX && err == ERR_OK)
-        if (pthread_cond_timedwait(&pool->freed, &pool->lock, &until) == ETIMEDOUT)
+    while (pool->free == NULL && pool->count >= POOL_MAX && err == ERR_OK) {
+        if (pthread_cond_timedwait(&pool->freed, &pool->lock, &until) == ETIMEDOUT) {
             err = ERR_STORE;
+        }
+    }
     if (pool->free != NULL) {
         *out = pool->free;
         pool->free = (*out)->next;
@@ -347,10 +383,12 @@ enum err connection_pool_take(struct connection_pool *pool, struct connection **
         pool->count++;
     }
     (void)pthread_mutex_unlock(&pool->lock);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         log_line(LOG_ERROR, "no database connection became free", LOG_N("of", POOL_MAX));
-    if (err != ERR_OK || *out != NULL)
+    }
+    if (err != ERR_OK || *out != NULL) {
         return err;
+    }
 
     if ((err = connection_open(pool->path, out)) != ERR_OK) {
         (void)pthread_mutex_lock(&pool->lock);
@@ -363,11 +401,13 @@ enum err connection_pool_take(struct connection_pool *pool, struct connection **
 
 void connection_pool_give(struct connection_pool *pool, struct connection *connection)
 {
-    if (connection == NULL)
+    if (connection == NULL) {
         return;
+    }
     /* A statement left half read would hold its snapshot, and with it the log's growth. */
-    for (size_t i = 0; i < SQL_COUNT; i++)
+    for (size_t i = 0; i < SQL_COUNT; i++) {
         (void)sqlite3_reset(connection->statements[i]);
+    }
     connection_rollback(connection);
     if (connection->broken) {
         connection_close(connection);

@@ -37,19 +37,23 @@ static enum err add_once(struct store *store, const uint8_t id[RECORD_ID_SIZE], 
     enum err err = record_get(store, KIND_COUNTER, id, now, &record);
     bool there = err == ERR_OK;
 
-    if (err != ERR_OK && err != ERR_NONE)
+    if (err != ERR_OK && err != ERR_NONE) {
         return err;
-    if (there)
+    }
+    if (there) {
         sum = strtoll(record.payload, NULL, 10);
+    }
     err = ERR_OK;
     if (__builtin_add_overflow(sum, delta, &sum)) {
         err = ERR_LIMIT;
         goto done;
     }
-    if (delta == 0)
+    if (delta == 0) {
         goto done;
-    if ((err = set_payload(&record, sum)) != ERR_OK)
+    }
+    if ((err = set_payload(&record, sum)) != ERR_OK) {
         goto done;
+    }
     if (there) {
         err = record_replace(store, &record, now);
     } else {
@@ -59,8 +63,9 @@ static enum err add_once(struct store *store, const uint8_t id[RECORD_ID_SIZE], 
         err = record_put(store, &record, now);
     }
 done:
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         *total = sum;
+    }
     record_free(&record);
     return err;
 }
@@ -71,15 +76,18 @@ enum err record_count(struct store *store, const uint8_t id[RECORD_ID_SIZE], int
     enum err err = ERR_CONFLICT;
 
     *total = 0;
-    if (window <= 0 || now < 0 || window > INT64_MAX - now)
+    if (window <= 0 || now < 0 || window > INT64_MAX - now) {
         return ERR_INPUT;
+    }
     for (int tried = 0; tried < TRIES && err == ERR_CONFLICT; tried++) {
-        if (tried > 0)
+        if (tried > 0) {
             step_back(tried);
+        }
         err = add_once(store, id, delta, window, now, total);
     }
-    if (err != ERR_CONFLICT)
+    if (err != ERR_CONFLICT) {
         return err;
+    }
     log_line(LOG_ERROR, "a counter is fought over", LOG_N("tries", TRIES));
     return ERR_STORE;
 }

@@ -25,8 +25,9 @@ static int bind_id(sqlite3_stmt *statement, int at, const uint8_t id[RECORD_ID_S
 {
     static const uint8_t none[RECORD_ID_SIZE];
 
-    if (memcmp(id, none, RECORD_ID_SIZE) == 0)
+    if (memcmp(id, none, RECORD_ID_SIZE) == 0) {
         return sqlite3_bind_null(statement, at);
+    }
     return sqlite3_bind_blob(statement, at, id, RECORD_ID_SIZE, SQLITE_STATIC);
 }
 
@@ -44,10 +45,12 @@ static enum err write_start(struct sqlite_engine *engine, enum sql which, bool d
     enum err err;
 
     *statement = NULL;
-    if ((err = connection_pool_take(engine->pool, connection)) != ERR_OK)
+    if ((err = connection_pool_take(engine->pool, connection)) != ERR_OK) {
         return err;
-    if ((err = connection_begin(*connection, durable)) != ERR_OK)
+    }
+    if ((err = connection_begin(*connection, durable)) != ERR_OK) {
         return err;
+    }
     return connection_statement(*connection, which, statement);
 }
 
@@ -55,8 +58,9 @@ static enum err write_start(struct sqlite_engine *engine, enum sql which, bool d
 static enum err write_end(struct connection *connection, sqlite3_stmt *statement, int bound,
                           enum err untouched, const char *doing)
 {
-    if (bound != SQLITE_OK || sqlite3_step(statement) != SQLITE_DONE)
+    if (bound != SQLITE_OK || sqlite3_step(statement) != SQLITE_DONE) {
         return connection_failed(connection, doing);
+    }
     (void)sqlite3_reset(statement);
     if (sqlite3_changes(connection->db) == 0) {
         connection_rollback(connection);
@@ -150,10 +154,11 @@ static enum err sweep(struct engine *base, msec now, size_t limit, size_t *remov
     if (err == ERR_OK) {
         int bound = sqlite3_bind_int64(to, 1, now) | sqlite3_bind_int64(to, 2, (int64_t)limit);
         err = write_end(connection, to, bound, ERR_NONE, "sweeping");
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             *removed = (size_t)sqlite3_changes(connection->db);
-        else if (err == ERR_NONE)
+        } else if (err == ERR_NONE) {
             err = ERR_OK;
+        }
     }
     connection_pool_give(engine->pool, connection);
     return err;
@@ -163,11 +168,13 @@ static enum err sweep(struct engine *base, msec now, size_t limit, size_t *remov
 static bool take_blob(sqlite3_stmt *from, int column, bool may_be_none, uint8_t *out, int size)
 {
     memset(out, 0, (size_t)size);
-    if (may_be_none && sqlite3_column_type(from, column) == SQLITE_NULL)
+    if (may_be_none && sqlite3_column_type(from, column) == SQLITE_NULL) {
         return true;
+    }
     if (sqlite3_column_type(from, column) != SQLITE_BLOB ||
-        sqlite3_column_bytes(from, column) != size)
+        sqlite3_column_bytes(from, column) != size) {
         return false;
+    }
     memcpy(out, sqlite3_column_blob(from, column), (size_t)size);
     return true;
 }
@@ -187,8 +194,9 @@ static void take_row(sqlite3_stmt *from, struct engine_row *row)
     row->due_at = sqlite3_column_int64(from, 6);
     row->hints = (uint32_t)sqlite3_column_int64(from, 7);
     whole &= take_blob(from, 9, false, row->epoch, EPOCH_SIZE);
-    if (!whole || sqlite3_column_type(from, 8) != SQLITE_BLOB)
+    if (!whole || sqlite3_column_type(from, 8) != SQLITE_BLOB) {
         return;
+    }
     row->sealed = sqlite3_column_blob(from, 8);
     row->sealed_len = (size_t)sqlite3_column_bytes(from, 8);
 }
@@ -227,8 +235,9 @@ static enum err read_rows(struct engine *base, const struct engine_query *query,
     enum err err = connection_pool_take(engine->pool, &connection);
 
     if (err != ERR_OK ||
-        (err = connection_statement(connection, which[query->by], &from)) != ERR_OK)
+        (err = connection_statement(connection, which[query->by], &from)) != ERR_OK) {
         goto done;
+    }
     if (bind_query(from, query) != SQLITE_OK) {
         err = connection_failed(connection, "reading records");
         goto done;
@@ -237,10 +246,12 @@ static enum err read_rows(struct engine *base, const struct engine_query *query,
         take_row(from, &row);
         err = each(context, &row);
     }
-    if (err == ERR_OK && code != SQLITE_DONE)
+    if (err == ERR_OK && code != SQLITE_DONE) {
         err = connection_failed(connection, "reading records");
-    if (err == ERR_NONE)
+    }
+    if (err == ERR_NONE) {
         err = ERR_OK;
+    }
 done:
     connection_pool_give(engine->pool, connection);
     return err;
@@ -254,8 +265,9 @@ static enum err exists(struct engine *base, enum kind kind, const uint8_t *id, m
     enum err err = connection_pool_take(engine->pool, &connection);
 
     if (err != ERR_OK ||
-        (err = connection_statement(connection, SQL_RECORD_EXISTS, &from)) != ERR_OK)
+        (err = connection_statement(connection, SQL_RECORD_EXISTS, &from)) != ERR_OK) {
         goto done;
+    }
     if ((bind_name(from, kind, id) | sqlite3_bind_int64(from, 4, now)) != SQLITE_OK) {
         err = connection_failed(connection, "looking for a record");
         goto done;
@@ -307,8 +319,9 @@ enum err engine_sqlite_open(const char *path, const uint8_t first[EPOCH_SIZE], s
     enum err err;
 
     *out = NULL;
-    if (engine == NULL)
+    if (engine == NULL) {
         return ERR_MEMORY;
+    }
     engine->base.verbs = &verbs;
     (void)pthread_mutex_init(&engine->watching, NULL);
     if ((err = connection_pool_open(path, first, &engine->pool)) != ERR_OK) {

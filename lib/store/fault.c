@@ -27,25 +27,29 @@ static bool read_spec(struct spec *out)
     const char *text = getenv("COUNTERSIGN_FAULT");
     char from_file[128] = "";
     char *slash;
-    long long n;
+    char number[20];
 
-    if (text == NULL || text[0] == '\0')
+    if (text == NULL || text[0] == '\0') {
         return false;
+    }
     if (text[0] == '@') {
         int fd = open(text + 1, O_RDONLY | O_CLOEXEC);
         ssize_t got = fd >= 0 ? read(fd, from_file, sizeof(from_file) - 1) : -1;
 
-        if (fd >= 0)
+        if (fd >= 0) {
             (void)close(fd);
-        if (got <= 0)
+        }
+        if (got <= 0) {
             return false;
+        }
         from_file[got] = '\0';
         text = from_file;
     }
     memset(out, 0, sizeof(*out));
-    if (sscanf(text, "%31[^:]:%lld:%7[a-z]", out->kind, &n, out->when) != 3)
+    if (sscanf(text, "%31[^:]:%19[0-9]:%7[a-z]", out->kind, number, out->when) != 3 ||
+        text_number(number, INT64_MAX, &out->n) != ERR_OK) {
         return false;
-    out->n = n;
+    }
     if ((slash = strchr(out->kind, '/')) != NULL) {
         (void)snprintf(out->state, sizeof(out->state), "%s", slash + 1);
         *slash = '\0';
@@ -57,8 +61,9 @@ static bool state_matches(const char *payload, const char *state)
 {
     char member[64];
 
-    if (state[0] == '\0')
+    if (state[0] == '\0') {
         return true;
+    }
     (void)snprintf(member, sizeof(member), "\"state\":\"%s\"", state);
     return payload != NULL && strstr(payload, member) != NULL;
 }
@@ -73,13 +78,16 @@ static int64_t next_index(void)
     int64_t index = 0;
     int fd;
 
-    if (path == NULL)
+    if (path == NULL) {
         return atomic_fetch_add(&here, 1) + 1;
-    if ((fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)) < 0)
+    }
+    if ((fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)) < 0) {
         return 0;
+    }
     /* Of the open file, not of the process: threads must not share an index either. */
-    if (fcntl(fd, F_OFD_SETLKW, &whole) == 0 && write(fd, ".", 1) == 1 && fstat(fd, &file) == 0)
+    if (fcntl(fd, F_OFD_SETLKW, &whole) == 0 && write(fd, ".", 1) == 1 && fstat(fd, &file) == 0) {
         index = file.st_size;
+    }
     (void)close(fd);
     return index;
 }
@@ -93,10 +101,12 @@ void fault_point(const char *kind, const char *payload, const char *verb, const 
         current = 0;
         return;
     }
-    if (strcmp(when, "before") == 0)
+    if (strcmp(when, "before") == 0) {
         current =
             strcmp(kind, spec.kind) == 0 && state_matches(payload, spec.state) ? next_index() : 0;
-    if (current != 0 && current == spec.n && strcmp(when, spec.when) == 0)
+    }
+    if (current != 0 && current == spec.n && strcmp(when, spec.when) == 0) {
         (void)raise(SIGKILL);
+    }
 }
 #endif

@@ -19,8 +19,9 @@ void person_owner(const char *iss, const char *sub, uint8_t owner[RECORD_ID_SIZE
 
 void person_free(struct person *person)
 {
-    if (person == NULL)
+    if (person == NULL) {
         return;
+    }
     free(person->iss);
     free(person->sub);
     free(person->email);
@@ -39,10 +40,12 @@ static enum err dup_cut(const char *text, size_t max, char **out)
     size_t len = text != NULL ? strnlen(text, max + 1) : 0, at = 0, step;
 
     *out = NULL;
-    if (text == NULL || len <= max)
+    if (text == NULL || len <= max) {
         return text_dup(text, out);
-    while ((step = utf8_step(text + at, strnlen(text + at, 4))) > 0 && at + step <= max)
+    }
+    while ((step = utf8_step(text + at, strnlen(text + at, 4))) > 0 && at + step <= max) {
         at += step;
+    }
     *out = strndup(text, at);
     return *out != NULL ? ERR_OK : ERR_MEMORY;
 }
@@ -53,11 +56,13 @@ enum err person_new(const char *iss, const char *sub, const char *email, bool em
     enum err err;
 
     memset(out, 0, sizeof(*out));
-    if (!id_valid(iss) || !id_valid(sub))
+    if (!id_valid(iss) || !id_valid(sub)) {
         return ERR_INPUT;
+    }
     /* A part of an address is another's address; a part of a name is still a name. */
-    if (email != NULL && strnlen(email, EMAIL_MAX_BYTES + 1) > EMAIL_MAX_BYTES)
+    if (email != NULL && strnlen(email, EMAIL_MAX_BYTES + 1) > EMAIL_MAX_BYTES) {
         email = NULL;
+    }
     if ((err = text_dup(iss, &out->iss)) != ERR_OK || (err = text_dup(sub, &out->sub)) != ERR_OK ||
         (err = text_dup(email, &out->email)) != ERR_OK ||
         (err = dup_cut(name, NAME_MAX_BYTES, &out->name)) != ERR_OK) {

@@ -17,8 +17,9 @@
 
 static uint8_t *aad_number(uint8_t *at, uint64_t number)
 {
-    for (int shift = 56; shift >= 0; shift -= 8)
+    for (int shift = 56; shift >= 0; shift -= 8) {
         *at++ = (uint8_t)(number >> shift);
+    }
     return at;
 }
 
@@ -64,10 +65,12 @@ static bool durable(enum kind kind)
 
 void record_free(struct record *record)
 {
-    if (record == NULL)
+    if (record == NULL) {
         return;
-    if (record->payload != NULL)
+    }
+    if (record->payload != NULL) {
         wipe(record->payload, record->payload_len);
+    }
     free(record->payload);
     memset(record, 0, sizeof(*record));
 }
@@ -79,10 +82,12 @@ static enum err seal_record(struct store *store, const struct record *record, ui
     uint8_t nonce[SEAL_NONCE], aad[AAD_SIZE];
     enum err err;
 
-    if ((unsigned)record->kind >= KIND_RECORDS || record->due_at < 0)
+    if ((unsigned)record->kind >= KIND_RECORDS || record->due_at < 0) {
         return ERR_INPUT;
-    if (record->payload_len > RECORD_PAYLOAD_MAX || version > INT64_MAX)
+    }
+    if (record->payload_len > RECORD_PAYLOAD_MAX || version > INT64_MAX) {
         return ERR_LIMIT;
+    }
     memset(row, 0, sizeof(*row));
     row->kind = record->kind;
     memcpy(row->id, record->id, RECORD_ID_SIZE);
@@ -98,13 +103,15 @@ static enum err seal_record(struct store *store, const struct record *record, ui
      * is what a record of the former epoch must be.
      */
     if ((err = store->engine->verbs->epoch(store->engine, row->epoch)) != ERR_OK ||
-        (err = random_bytes(nonce, sizeof(nonce))) != ERR_OK)
+        (err = random_bytes(nonce, sizeof(nonce))) != ERR_OK) {
         return err;
+    }
     keyring_refresh(store->keyring, now);
     aad_of(row, aad);
     if ((err = seal(store->keyring, record->kind, aad, sizeof(aad), record->payload,
-                    record->payload_len, nonce, sealed)) != ERR_OK)
+                    record->payload_len, nonce, sealed)) != ERR_OK) {
         return err;
+    }
     row->sealed = (const uint8_t *)buf_str(sealed);
     row->sealed_len = sealed->len;
     return ERR_OK;
@@ -120,8 +127,9 @@ static enum err first_version(uint64_t *out)
     enum err err = random_bytes(bytes, sizeof(bytes));
 
     *out = 0;
-    for (size_t i = 0; i < sizeof(bytes); i++)
+    for (size_t i = 0; i < sizeof(bytes); i++) {
         *out = *out << 8 | bytes[i];
+    }
     *out = (*out >> 2) + 1;
     return err;
 }
@@ -133,8 +141,9 @@ enum err record_put(struct store *store, struct record *record, msec now)
     uint64_t version;
     enum err err = first_version(&version);
 
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = seal_record(store, record, version, now, &sealed, &row);
+    }
     if (err == ERR_OK) {
         fault_point(kind_name(record->kind), record->payload, "put", "before");
         err = store->engine->verbs->put(store->engine, &row, durable(record->kind), now);
@@ -159,8 +168,9 @@ enum err record_replace(struct store *store, struct record *record, msec now)
         err = store->engine->verbs->replace(store->engine, &row, durable(record->kind), now);
         fault_point(kind_name(record->kind), record->payload, "replace", "after");
     }
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         record->version++;
+    }
     buf_free(&sealed);
     return err;
 }
@@ -172,8 +182,9 @@ static enum err drop(struct store *store, enum kind kind, const uint8_t id[RECOR
     bool lasting = durable(kind) || kind == KIND_SESSION || kind == KIND_LOGIN;
     enum err err;
 
-    if ((unsigned)kind >= KIND_RECORDS)
+    if ((unsigned)kind >= KIND_RECORDS) {
         return ERR_INPUT;
+    }
     fault_point(kind_name(kind), NULL, "delete", "before");
     err = store->engine->verbs->drop(store->engine, kind, id, version, lasting);
     fault_point(kind_name(kind), NULL, "delete", "after");
@@ -189,8 +200,9 @@ enum err record_delete_version(struct store *store, const struct record *record)
 {
     enum err err;
 
-    if (record->version == 0 || record->version > INT64_MAX)
+    if (record->version == 0 || record->version > INT64_MAX) {
         return ERR_INPUT;
+    }
     err = drop(store, record->kind, record->id, record->version);
     return err == ERR_NONE ? ERR_CONFLICT : err;
 }
@@ -198,16 +210,18 @@ enum err record_delete_version(struct store *store, const struct record *record)
 enum err record_hint(struct store *store, enum kind kind, const uint8_t id[RECORD_ID_SIZE], msec at,
                      msec now)
 {
-    if ((unsigned)kind >= KIND_RECORDS || at <= 0)
+    if ((unsigned)kind >= KIND_RECORDS || at <= 0) {
         return ERR_INPUT;
+    }
     return store->engine->verbs->hint(store->engine, kind, id, at, false, now);
 }
 
 enum err record_exists(struct store *store, enum kind kind, const uint8_t id[RECORD_ID_SIZE],
                        msec now)
 {
-    if ((unsigned)kind >= KIND_RECORDS)
+    if ((unsigned)kind >= KIND_RECORDS) {
         return ERR_INPUT;
+    }
     return store->engine->verbs->exists(store->engine, kind, id, now);
 }
 
@@ -222,8 +236,9 @@ enum err record_sweep(struct store *store, msec now, size_t limit, size_t *remov
 
         err = store->engine->verbs->sweep(store->engine, now, batch, &gone);
         *removed += gone;
-        if (gone < batch)
+        if (gone < batch) {
             break;
+        }
     }
     return err;
 }
@@ -245,8 +260,9 @@ static enum err open_row(struct reading *reading, const struct engine_row *row,
     memset(record, 0, sizeof(*record));
     aad_of(row, aad);
     if ((err = seal_open(reading->store->keyring, row->kind, aad, sizeof(aad), row->sealed,
-                         row->sealed_len, reading->now, &text)) != ERR_OK)
+                         row->sealed_len, reading->now, &text)) != ERR_OK) {
         goto done;
+    }
     record->kind = row->kind;
     memcpy(record->id, row->id, RECORD_ID_SIZE);
     memcpy(record->owner, row->owner, RECORD_ID_SIZE);
@@ -256,8 +272,9 @@ static enum err open_row(struct reading *reading, const struct engine_row *row,
     record->due_at = row->due_at;
     record->hints = row->hints;
     record->payload_len = text.len;
-    if ((err = buf_take(&text, &record->payload)) != ERR_OK)
+    if ((err = buf_take(&text, &record->payload)) != ERR_OK) {
         memset(record, 0, sizeof(*record));
+    }
 done:
     buf_free(&text);
     return err;
@@ -273,10 +290,12 @@ static enum err collect(void *context, const struct engine_row *row)
         size_t room = reading->room == 0 ? 8 : reading->room * 2;
         struct record *records;
 
-        if (room > reading->limit)
+        if (room > reading->limit) {
             room = reading->limit;
-        if ((records = reallocarray(list->records, room, sizeof(*records))) == NULL)
+        }
+        if ((records = reallocarray(list->records, room, sizeof(*records))) == NULL) {
             return ERR_MEMORY;
+        }
         list->records = records;
         reading->room = room;
     }
@@ -289,8 +308,9 @@ static enum err collect(void *context, const struct engine_row *row)
         reading->forged++;
         return ERR_OK;
     }
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
+    }
     return ++list->count < reading->limit ? ERR_OK : ERR_NONE;
 }
 
@@ -303,13 +323,16 @@ enum err record_get(struct store *store, enum kind kind, const uint8_t id[RECORD
     enum err err;
 
     memset(out, 0, sizeof(*out));
-    if ((unsigned)kind >= KIND_RECORDS)
+    if ((unsigned)kind >= KIND_RECORDS) {
         return ERR_INPUT;
+    }
     err = store->engine->verbs->read(store->engine, &query, collect, &reading);
-    if (err == ERR_OK && reading.list.count == 0)
+    if (err == ERR_OK && reading.list.count == 0) {
         err = reading.forged > 0 ? ERR_FORGED : ERR_NONE;
-    if (err == ERR_FORGED)
+    }
+    if (err == ERR_FORGED) {
         log_line(LOG_ERROR, "a record does not open", LOG_T("kind", kind_name(kind)));
+    }
     if (err == ERR_OK) {
         *out = reading.list.records[0];
         reading.list.count = 0; /* handed over */
@@ -320,10 +343,12 @@ enum err record_get(struct store *store, enum kind kind, const uint8_t id[RECORD
 
 void record_list_free(struct record_list *list)
 {
-    if (list == NULL)
+    if (list == NULL) {
         return;
-    for (size_t i = 0; i < list->count; i++)
+    }
+    for (size_t i = 0; i < list->count; i++) {
         record_free(&list->records[i]);
+    }
     free(list->records);
     list->records = NULL;
     list->count = 0;
@@ -336,18 +361,21 @@ static enum err read_list(struct store *store, struct engine_query *query, size_
     enum err err;
 
     memset(out, 0, sizeof(*out));
-    if ((unsigned)query->kind >= KIND_RECORDS || limit == 0)
+    if ((unsigned)query->kind >= KIND_RECORDS || limit == 0) {
         return ERR_INPUT;
+    }
     reading.limit = limit < RECORD_LIST_MAX ? limit : RECORD_LIST_MAX;
     query->limit = reading.limit + RECORD_LIST_MAX; /* so many that do not open are passed over */
     err = store->engine->verbs->read(store->engine, query, collect, &reading);
-    if (reading.forged > 0)
+    if (reading.forged > 0) {
         log_line(LOG_ERROR, "records do not open", LOG_T("kind", kind_name(query->kind)),
                  LOG_N("count", reading.forged));
-    if (err == ERR_OK)
+    }
+    if (err == ERR_OK) {
         *out = reading.list;
-    else
+    } else {
         record_list_free(&reading.list);
+    }
     return err;
 }
 

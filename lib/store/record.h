@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RECORD_ID_SIZE 32
-#define RECORD_PAYLOAD_MAX (256 * 1024)
+#define RECORD_PAYLOAD_MAX ((size_t)256 * 1024)
 #define RECORD_LIST_MAX 1000
 
 struct store; /* opaque; thread-safe; one per process, opened after any fork */

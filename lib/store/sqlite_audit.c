@@ -9,8 +9,9 @@ static enum err head_get(struct connection *connection, int64_t *seq, uint8_t ma
     sqlite3_stmt *from;
     enum err err = connection_statement(connection, SQL_AUDIT_HEAD, &from);
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
+    }
     switch (sqlite3_step(from)) {
     case SQLITE_ROW:
         *seq = sqlite3_column_int64(from, 0);
@@ -38,8 +39,9 @@ static enum err add(struct connection *connection, const struct engine_audit *en
     sqlite3_stmt *to;
     enum err err = connection_statement(connection, SQL_AUDIT_ADD, &to);
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
+    }
     if ((sqlite3_bind_int64(to, 1, entry->seq) | sqlite3_bind_int64(to, 2, entry->at) |
          bind_text(to, 3, entry->event) | bind_text(to, 4, entry->invocation) |
          bind_text(to, 5, entry->request_id) | bind_text(to, 6, entry->detail) |
@@ -71,12 +73,14 @@ static enum err head_set(struct connection *connection, const struct engine_audi
     sqlite3_stmt *to;
     enum err err = connection_statement(connection, SQL_AUDIT_HEAD_SET, &to);
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
+    }
     if ((sqlite3_bind_int64(to, 1, entry->seq) |
          sqlite3_bind_blob(to, 2, entry->mac, SHA256_SIZE, SQLITE_STATIC)) != SQLITE_OK ||
-        sqlite3_step(to) != SQLITE_DONE)
+        sqlite3_step(to) != SQLITE_DONE) {
         err = connection_failed(connection, "writing the audit head");
+    }
     (void)sqlite3_reset(to);
     return err;
 }
@@ -94,11 +98,13 @@ enum err sqlite_audit_append(struct engine *base, struct engine_audit *entry, en
         entry->seq++;
         if ((err = sign(context, before, entry)) == ERR_OK &&
             (err = add(connection, entry)) == ERR_OK &&
-            (err = head_set(connection, entry)) == ERR_OK)
+            (err = head_set(connection, entry)) == ERR_OK) {
             err = connection_commit(connection);
+        }
     }
-    if (err == ERR_FORGED)
+    if (err == ERR_FORGED) {
         log_line(LOG_ERROR, "the audit log's head does not fit its entries");
+    }
     connection_pool_give(engine->pool, connection);
     return err;
 }
@@ -112,8 +118,9 @@ static const char *column_text(sqlite3_stmt *from, int column, bool *whole)
     const char *text = (const char *)sqlite3_column_text(from, column);
 
     if (sqlite3_column_type(from, column) != SQLITE_TEXT || text == NULL ||
-        strlen(text) != (size_t)sqlite3_column_bytes(from, column))
+        strlen(text) != (size_t)sqlite3_column_bytes(from, column)) {
         *whole = false;
+    }
     return text != NULL ? text : "";
 }
 
@@ -126,8 +133,10 @@ enum err sqlite_audit_each(struct engine *base, int64_t from_seq, size_t limit,
     int code = SQLITE_ROW;
     enum err err = connection_pool_take(engine->pool, &connection);
 
-    if (err != ERR_OK || (err = connection_statement(connection, SQL_AUDIT_EACH, &from)) != ERR_OK)
+    if (err != ERR_OK ||
+        (err = connection_statement(connection, SQL_AUDIT_EACH, &from)) != ERR_OK) {
         goto done;
+    }
     if ((sqlite3_bind_int64(from, 1, from_seq) | sqlite3_bind_int64(from, 2, (int64_t)limit)) !=
         SQLITE_OK) {
         err = connection_failed(connection, "reading the audit log");
@@ -148,14 +157,17 @@ enum err sqlite_audit_each(struct engine *base, int64_t from_seq, size_t limit,
         };
 
         /* What is not whole keeps a MAC of zeros, which verifies nowhere. */
-        if (whole)
+        if (whole) {
             memcpy(entry.mac, sqlite3_column_blob(from, 7), SHA256_SIZE);
+        }
         err = each(context, &entry);
     }
-    if (err == ERR_OK && code != SQLITE_DONE)
+    if (err == ERR_OK && code != SQLITE_DONE) {
         err = connection_failed(connection, "reading the audit log");
-    if (err == ERR_NONE)
+    }
+    if (err == ERR_NONE) {
         err = ERR_OK;
+    }
 done:
     connection_pool_give(engine->pool, connection);
     return err;
@@ -167,8 +179,9 @@ enum err sqlite_audit_head(struct engine *base, int64_t *seq, uint8_t mac[SHA256
     struct connection *connection;
     enum err err = connection_pool_take(engine->pool, &connection);
 
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         err = head_get(connection, seq, mac);
+    }
     connection_pool_give(engine->pool, connection);
     return err;
 }

@@ -22,10 +22,12 @@ enum err store_open(const struct config *config, const struct keyring *keyring, 
         log_line(LOG_ERROR, "DATABASE must be the path of a file");
         return ERR_CONFIG;
     }
-    if ((err = random_bytes(first_epoch, sizeof(first_epoch))) != ERR_OK)
+    if ((err = random_bytes(first_epoch, sizeof(first_epoch))) != ERR_OK) {
         return err;
-    if ((store = calloc(1, sizeof(*store))) == NULL)
+    }
+    if ((store = calloc(1, sizeof(*store))) == NULL) {
         return ERR_MEMORY;
+    }
     store->keyring = keyring;
     if ((err = engine_sqlite_open(path, first_epoch, &store->engine)) != ERR_OK) {
         free(store);
@@ -37,8 +39,9 @@ enum err store_open(const struct config *config, const struct keyring *keyring, 
 
 void store_free(struct store *store)
 {
-    if (store == NULL)
+    if (store == NULL) {
         return;
+    }
     store->engine->verbs->close(store->engine);
     free(store);
 }
@@ -65,9 +68,11 @@ enum err store_new_epoch(struct store *store)
     uint8_t epoch[EPOCH_SIZE];
     enum err err = random_bytes(epoch, sizeof(epoch));
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         return err;
-    if ((err = store->engine->verbs->new_epoch(store->engine, epoch)) == ERR_OK)
+    }
+    if ((err = store->engine->verbs->new_epoch(store->engine, epoch)) == ERR_OK) {
         log_line(LOG_WARN, "a new epoch: every record of the former one is void");
+    }
     return err;
 }

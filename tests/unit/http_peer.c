@@ -203,7 +203,6 @@ static bool play(struct connection *c, const struct peer_answer *answer)
         return false;
     case PEER_SILENT:
         while (conn_read(c, ignored, sizeof(ignored)) > 0) {
-            continue;
         }
         return false;
     case PEER_CLOSE:
@@ -330,7 +329,7 @@ void peer_stop(struct peer *peer)
         pthread_join(peer->connections[i].thread, NULL);
     }
     for (size_t i = 0; i < peer->answer_count; i++) {
-        free((void *)(uintptr_t)peer->answers[i].bytes);
+        free((void *)(uintptr_t)peer->answers[i].bytes); /* NOLINT: ours, const to the tests */
     }
     for (size_t i = 0; i < peer->request_count; i++) {
         free(peer->requests[i]);

@@ -38,13 +38,15 @@ static void remove_in(const char *dir)
 
     assert_non_null(listing);
     while ((entry = readdir(listing)) != NULL) {
-        if (entry->d_name[0] == '.' && strstr(entry->d_name, ".ring") == NULL)
+        if (entry->d_name[0] == '.' && strstr(entry->d_name, ".ring") == NULL) {
             continue;
+        }
         (void)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-        if (entry->d_type == DT_DIR)
+        if (entry->d_type == DT_DIR) {
             remove_in(path);
-        else
+        } else {
             assert_int_equal(unlink(path), 0);
+        }
     }
     (void)closedir(listing);
     assert_int_equal(rmdir(dir), 0);
@@ -103,8 +105,9 @@ void fixture_sql(const struct fixture *fixture, const char *sql)
     sqlite3 *db = fixture_database(fixture);
     char *why = NULL;
 
-    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK)
+    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK) {
         fail_msg("%s: %s", sql, why);
+    }
     (void)sqlite3_close(db);
 }
 
@@ -155,8 +158,9 @@ enum err fixture_get(struct store *store, enum kind kind, unsigned n, msec now)
 
     fixture_id(id, n);
     err = record_get(store, kind, id, now, &record);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         assert_null(record.payload); /* no partial result */
+    }
     record_free(&record);
     return err;
 }

@@ -107,8 +107,9 @@ static void edits(void **state)
     for (size_t i = 0; i < COUNT(columns); i++) {
         (void)snprintf(sql, sizeof(sql), "UPDATE audit SET %s WHERE seq = 2", columns[i]);
         fixture_sql(fixture, sql);
-        if (audit_verify(fixture->store, NULL, &report) != ERR_FORGED || report.bad_seq != 2)
+        if (audit_verify(fixture->store, NULL, &report) != ERR_FORGED || report.bad_seq != 2) {
             fail_msg("%s was not noticed at 2", columns[i]);
+        }
         fixture_sql(fixture, "DELETE FROM audit; INSERT INTO audit SELECT * FROM was");
         assert_int_equal(audit_verify(fixture->store, NULL, &report), ERR_OK);
     }
@@ -265,8 +266,9 @@ static enum err look(void *context, const struct audit_row *row)
 {
     struct seen *seen = context;
 
-    if (row->seq != seen->next++ || strlen(row->mac) != 64 || row->at != T)
+    if (row->seq != seen->next++ || strlen(row->mac) != 64 || row->at != T) {
         return ERR_FORGED;
+    }
     seen->count++;
     /* Nothing of the store is held while a caller looks: it may even write. */
     return seen->count == 1 ? append(seen->store, "alarm", "") : ERR_OK;
@@ -277,8 +279,9 @@ static void each(void **state)
     struct fixture *fixture = *state;
     struct seen seen = {.next = 3, .store = fixture->store};
 
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < 200; i++) {
         assert_int_equal(append(fixture->store, "denied", ""), ERR_OK);
+    }
     assert_int_equal(audit_each(fixture->store, 3, look, &seen), ERR_OK);
     assert_int_equal(seen.count, 199);
 }

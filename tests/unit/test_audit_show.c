@@ -72,8 +72,9 @@ static void escaped_json(void **state)
 
     (void)state;
     assert_int_equal(audit_row_json(&row, &out), ERR_OK);
-    for (size_t i = 0; i < out.len; i++)
+    for (size_t i = 0; i < out.len; i++) {
         assert_in_range(out.data[i], 0x20, 0x7e);
+    }
     assert_int_equal(js_parse_object(out.data, out.len, 4096, &root), ERR_OK);
     assert_string_equal(js_text(root, "event"), HOSTILE); /* nothing is lost */
     assert_non_null(js_text(root, "detail"));
@@ -82,8 +83,9 @@ static void escaped_json(void **state)
 
     row = row_of("denied", "{\"sub\":\"\x7f\xc2\x85\xe2\x80\xa8\xf0\x9f\x98\x80\"}");
     assert_int_equal(audit_row_json(&row, &out), ERR_OK);
-    for (size_t i = 0; i < out.len; i++)
+    for (size_t i = 0; i < out.len; i++) {
         assert_in_range(out.data[i], 0x20, 0x7e);
+    }
     assert_int_equal(js_parse_object(out.data, out.len, 4096, &root), ERR_OK);
     assert_string_equal(js_text(js_object(root, "detail"), "sub"),
                         "\x7f\xc2\x85\xe2\x80\xa8\xf0\x9f\x98\x80");

@@ -62,9 +62,11 @@ static void *add(void *context)
 {
     int64_t total;
 
-    for (int i = 0; i < ADDITIONS; i++)
-        if (record_count(context, id, 1, 100000, T, &total) != ERR_OK)
+    for (int i = 0; i < ADDITIONS; i++) {
+        if (record_count(context, id, 1, 100000, T, &total) != ERR_OK) {
             return context;
+        }
+    }
     return NULL;
 }
 
@@ -75,8 +77,9 @@ static void crowd(void **state)
     void *failed;
     int64_t total;
 
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, add, fixture->store), 0);
+    }
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(threads[i], &failed), 0);
         assert_null(failed);

@@ -2,7 +2,7 @@
 #ifndef COUNTERSIGN_FAULTS
 #define COUNTERSIGN_FAULTS
 #endif
-#include "../../lib/store/fault.c"
+#include "../../lib/store/fault.c" /* NOLINT: compiled in here, whatever the build */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,16 +25,18 @@ static int writes_of_child(const char *kind, const char *payload, int tries, boo
             fault_point("session", payload, "put", "before"); /* another kind does not count */
             fault_point("session", payload, "put", "after");
             fault_point(kind, payload, "put", "before");
-            if (write(done[1], "x", 1) != 1)
+            if (write(done[1], "x", 1) != 1) {
                 _exit(1);
+            }
             fault_point(kind, payload, "put", "after");
         }
         _exit(0);
     }
     assert_true(child > 0);
     (void)close(done[1]);
-    while (read(done[0], &byte, 1) == 1)
+    while (read(done[0], &byte, 1) == 1) {
         writes++;
+    }
     (void)close(done[0]);
     assert_int_equal(waitpid(child, &status, 0), child);
     *died = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;

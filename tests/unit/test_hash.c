@@ -113,8 +113,9 @@ static void pkce_vector(void **state)
     (void)state;
     (void)snprintf(path, sizeof(path), "%s/rfc/oauth_small_vectors.json",
                    vectors != NULL ? vectors : "../shared/vectors");
-    if ((root = json_load_file(path, 0, NULL)) == NULL)
+    if ((root = json_load_file(path, 0, NULL)) == NULL) {
         skip();
+    }
     vector = js_object(root, "pkce_rfc7636_appendix_B");
     assert_non_null(js_text(vector, "verifier"));
     pkce_code_challenge(js_text(vector, "verifier"), challenge);

@@ -1,8 +1,8 @@
 /* The HTTP client: what it refuses to ask, what it writes, and what it makes of bad answers. */
 #include "base/clock.h"
+#include "base/url.h"
 #include "http_peer.h"
 #include "net/http.h"
-#include "base/url.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -668,7 +668,7 @@ static void a_connection_closed_meanwhile_costs_nothing(void **state)
 
 static void *slow_caller(void *data)
 {
-    return (void *)(intptr_t)call(data, "GET");
+    return (void *)(intptr_t)call(data, "GET"); /* NOLINT: a number is what a thread returns */
 }
 
 static void the_pool_is_bounded(void **state)

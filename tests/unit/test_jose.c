@@ -451,7 +451,7 @@ static void misshapen_payloads(void **state)
         assert_int_equal(verify_free(keys, sign_text(own, header, bad[i])), ERR_INPUT);
     }
     assert_non_null(deep);
-    memcpy(deep, "{\"a\":", 5);
+    memcpy(deep, "{\"a\":", 5); /* NOLINT: the NUL comes at the end */
     memset(deep + 5, '[', 10000);
     memset(deep + 10005, ']', 10000);
     memcpy(deep + 20005, "}", 2);

@@ -71,6 +71,7 @@ static void a_line_is_one_json_object(void **state)
 static void hostile_text_is_escaped(void **state)
 {
     (void)state;
+    /* NOLINTBEGIN(misc-misleading-bidirectional): misleading text is what is tested */
     CAPTURE(log_line(LOG_INFO, "x",
                      LOG_T("v", "a\"b\\c\n\r\x1b[31m\x7f\xc2\x9b\xe2\x80\xa8\xe2\x80\xae\xff"
                                 "\xc3\xa9")));
@@ -84,6 +85,7 @@ static void hostile_text_is_escaped(void **state)
     assert_string_equal(js_text(line, "v"),
                         "a\"b\\c\n\r\x1b[31m\x7f\xc2\x9b\xe2\x80\xa8\xe2\x80\xae\xef\xbf\xbd"
                         "\xc3\xa9");
+    /* NOLINTEND(misc-misleading-bidirectional) */
     json_decref(line);
 }
 

@@ -113,7 +113,7 @@ static void row61_logins(void **state)
         "bob",
         "bob.builder",
         "jos\xc3\xa9@example.test",
-        "b\xd0\xbe"
+        "b\xd0\xbe" /* NOLINT: else b would be a digit */
         "b@example.test",
         "a\" or status pr",
         "\"bob\"@example.test",
@@ -126,7 +126,7 @@ static void row61_logins(void **state)
         "bob@example.test\x01",
         "bob@example.test\x7f",
         "bob\xc2\xa0@example.test",
-        "bob\xe2\x80\xae@example.test",
+        "bob\xe2\x80\xae@example.test", /* NOLINT: misleading on purpose */
         "@example.test",
         "bob@",
         "bob@a@example.test",

@@ -381,8 +381,9 @@ static void lists(void **state)
     }
     assert_int_equal(record_by_owner(store_of(state), KIND_SESSION, owner, T, 100, &list), ERR_OK);
     assert_int_equal(list.count, 12); /* 15 sessions, 3 of them with the second key only */
-    for (size_t i = 1; i < list.count; i++)
+    for (size_t i = 1; i < list.count; i++) {
         assert_true(list.records[i - 1].expires_at >= list.records[i].expires_at);
+    }
     record_list_free(&list);
     assert_int_equal(record_by_owner(store_of(state), KIND_SESSION, owner, T, 5, &list), ERR_OK);
     assert_int_equal(list.count, 5);

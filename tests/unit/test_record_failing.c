@@ -28,13 +28,15 @@ static bool increment(struct store *store)
     while (err == ERR_CONFLICT) {
         long number;
 
-        if (record_get(store, KIND_SESSION, id, T, &record) != ERR_OK)
+        if (record_get(store, KIND_SESSION, id, T, &record) != ERR_OK) {
             return false;
+        }
         number = strtol(record.payload, NULL, 10);
         free(record.payload);
         record.payload = malloc(32);
-        if (record.payload == NULL)
+        if (record.payload == NULL) {
             return false;
+        }
         record.payload_len = (size_t)snprintf(record.payload, 32, "%ld", number + 1);
         err = record_replace(store, &record, T);
         record_free(&record);
@@ -69,19 +71,21 @@ static void two_processes(void **state)
             struct store *store;
             bool right = store_open(fixture->config, fixture->ring, &store) == ERR_OK;
 
-            for (int n = 0; n < TIMES && right; n++)
+            for (int n = 0; n < TIMES && right; n++) {
                 right = increment(store);
+            }
             _exit(right ? 0 : 1);
         }
         assert_true(child[i] > 0);
     }
-    for (int i = 0; i < PROCESSES; i++)
+    for (int i = 0; i < PROCESSES; i++) {
         wait_for(child[i]);
+    }
     fixture->store = fixture_other(fixture);
     fixture_id(id, 1);
     assert_int_equal(record_get(fixture->store, KIND_SESSION, id, T, &record), ERR_OK);
-    assert_int_equal(strtol(record.payload, NULL, 10), PROCESSES * TIMES);
-    assert_int_equal(record.version, first + PROCESSES * TIMES);
+    assert_int_equal(strtol(record.payload, NULL, 10), (int64_t)PROCESSES * TIMES);
+    assert_int_equal(record.version, first + (int64_t)PROCESSES * TIMES);
     record_free(&record);
 }
 
@@ -99,14 +103,16 @@ static void one_winner(void **state)
             struct store *store;
             int mine = 0;
 
-            if (store_open(fixture->config, fixture->ring, &store) != ERR_OK)
+            if (store_open(fixture->config, fixture->ring, &store) != ERR_OK) {
                 _exit(255);
+            }
             for (unsigned n = 0; n < IDS; n++) {
                 struct record record = fixture_record(KIND_LEASE, n, "mine");
                 enum err err = record_put(store, &record, T);
 
-                if (err != ERR_OK && err != ERR_CONFLICT)
+                if (err != ERR_OK && err != ERR_CONFLICT) {
                     _exit(255);
+                }
                 mine += err == ERR_OK;
                 record_free(&record);
             }
@@ -144,8 +150,9 @@ static void starts_at_once(void **state)
 
                 (void)close(gate[1]);
                 (void)!read(gate[0], &byte, 1); /* all leave it together, when it is closed */
-                if (store_open(fixture->config, fixture->ring, &store) != ERR_OK)
+                if (store_open(fixture->config, fixture->ring, &store) != ERR_OK) {
                     _exit(1);
+                }
                 fixture_put(store, KIND_TURN, (unsigned)i, "x");
                 _exit(0);
             }
@@ -153,8 +160,9 @@ static void starts_at_once(void **state)
         }
         (void)close(gate[0]);
         (void)close(gate[1]);
-        for (int i = 0; i < PROCESSES; i++)
+        for (int i = 0; i < PROCESSES; i++) {
             wait_for(child[i]);
+        }
         fixture->store = fixture_other(fixture);
         assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM record"), PROCESSES);
         assert_int_equal(fixture_number(fixture, "SELECT count(*) FROM epoch"), 1);
@@ -175,29 +183,34 @@ static void killed(void **state)
         if ((child = fork()) == 0) {
             struct store *store;
 
-            if (store_open(fixture->config, fixture->ring, &store) != ERR_OK)
+            if (store_open(fixture->config, fixture->ring, &store) != ERR_OK) {
                 _exit(1);
+            }
             for (n = 1;; n++) {
                 fixture_put(store, KIND_TURN, (unsigned)round * 10000 + n, "x");
-                if (write(report[1], &n, sizeof(n)) != sizeof(n))
+                if (write(report[1], &n, sizeof(n)) != sizeof(n)) {
                     _exit(1);
+                }
             }
         }
         assert_true(child > 0);
         (void)close(report[1]);
-        while (acknowledged < 5 && read(report[0], &n, sizeof(n)) == sizeof(n))
+        while (acknowledged < 5 && read(report[0], &n, sizeof(n)) == sizeof(n)) {
             acknowledged = n;
+        }
         (void)usleep((useconds_t)round * 300);
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status));
-        while (read(report[0], &n, sizeof(n)) == sizeof(n))
+        while (read(report[0], &n, sizeof(n)) == sizeof(n)) {
             acknowledged = n;
+        }
         (void)close(report[0]);
         fixture_restart(fixture);
-        for (n = 1; n <= acknowledged; n++)
+        for (n = 1; n <= acknowledged; n++) {
             assert_int_equal(fixture_get(fixture->store, KIND_TURN, (unsigned)round * 10000 + n, T),
                              ERR_OK);
+        }
     }
 }
 
@@ -281,8 +294,9 @@ static void corrupt(void **state)
     assert_true((fd = open(fixture->database, O_RDWR | O_CLOEXEC)) >= 0);
     struct stat file;
     assert_int_equal(fstat(fd, &file), 0);
-    for (off_t at = 4096; at < file.st_size; at += 4096)
+    for (off_t at = 4096; at < file.st_size; at += 4096) {
         assert_int_equal(pwrite(fd, noise, sizeof(noise), at), sizeof(noise));
+    }
     (void)close(fd);
     fixture->store = fixture_other(fixture);
     record = fixture_record(KIND_TURN, 2, "new");
@@ -369,11 +383,13 @@ static void read_only(void **state)
         struct store *store = NULL;
         bool right;
 
-        if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+        if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) {
             _exit(1);
+        }
         right = store_open(fixture->config, fixture->ring, &store) == ERR_STORE;
-        if (store != NULL) /* opened to read: then a write must fail */
+        if (store != NULL) { /* opened to read: then a write must fail */
             right = record_put(store, &record, T) == ERR_STORE;
+        }
         _exit(right ? 0 : 2);
     }
     assert_true(child > 0);

@@ -99,8 +99,9 @@ static void columns(void **state)
         assert_int_equal(record_put(store_of(state), &record, T), ERR_OK);
         (void)snprintf(sql, sizeof(sql), "UPDATE record SET %s", edits[i]);
         fixture_sql(*state, sql);
-        if (fixture_get(store_of(state), KIND_INVOCATION, i, T) != ERR_FORGED)
+        if (fixture_get(store_of(state), KIND_INVOCATION, i, T) != ERR_FORGED) {
             fail_msg("%s was not noticed", edits[i]);
+        }
         assert_int_equal(record_delete(store_of(state), KIND_INVOCATION, record.id), ERR_OK);
         record_free(&record);
     }

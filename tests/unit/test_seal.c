@@ -41,8 +41,9 @@ static int remove_dir(void **state)
     assert_non_null(listing);
     while ((entry = readdir(listing)) != NULL) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
             assert_int_equal(unlink(path), 0);
+        }
     }
     (void)closedir(listing);
     return rmdir(dir);
@@ -92,8 +93,9 @@ static void known_answer(void **state)
     (void)state;
     write_ring(KNOWN_RING, 0400);
     assert_int_equal(keyring_open(dir, KIND_BIT(KIND_SESSION), &ring), ERR_OK);
-    for (unsigned i = 0; i < SEAL_NONCE; i++)
+    for (unsigned i = 0; i < SEAL_NONCE; i++) {
         nonce[i] = (uint8_t)(100 + i);
+    }
     assert_int_equal(
         seal(ring, KIND_SESSION, (const uint8_t *)"associated", 10, "plain text", 10, nonce, &out),
         ERR_OK);
@@ -190,10 +192,11 @@ static void rotation(void **state)
     assert_int_not_equal(first, second);
     assert_int_equal(seal(ring, KIND_SESSION, NULL, 0, "new", 3, nonce, &after), ERR_OK);
 
-    for (int step = -1; step <= 1; step++)
+    for (int step = -1; step <= 1; step++) {
         assert_int_equal(seal_open(ring, KIND_SESSION, NULL, 0, sealed.data, sealed.len,
                                    T + SECONDS(60) + step, &plain),
                          step <= 0 ? ERR_OK : ERR_FORGED);
+    }
     /* A process that has been running since before opens the new seal, and then seals so too. */
     assert_int_equal(seal_open(running, KIND_SESSION, NULL, 0, after.data, after.len, T, &plain),
                      ERR_OK);
@@ -305,8 +308,9 @@ static void malformed(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
         write_ring(bad[i], 0400);
-        if (keyring_open(dir, KIND_BIT(KIND_SESSION), &ring) != ERR_CONFIG)
+        if (keyring_open(dir, KIND_BIT(KIND_SESSION), &ring) != ERR_CONFIG) {
             fail_msg("accepted: %s", bad[i]);
+        }
         assert_null(ring);
     }
     write_ring(KNOWN_RING, 0400);
@@ -339,8 +343,9 @@ static void many_rotations(void **state)
     int times;
 
     (void)state;
-    for (times = 0; times < 100 && err == ERR_OK; times++)
+    for (times = 0; times < 100 && err == ERR_OK; times++) {
         err = keyring_generate(dir, KIND_BIT(KIND_SESSION), true, T + times, HOURS(1), &made);
+    }
     assert_int_equal(err, ERR_LIMIT); /* and not a key dropped before its cut-off */
     assert_int_equal(times, 65);
     assert_int_equal(keyring_generate(dir, KIND_BIT(KIND_SESSION), true, T + HOURS(2), 0, &made),
