@@ -28,6 +28,8 @@ libapache2-mod-fcgid  its FastCGI
 libfcgi-bin     one-shot FastCGI calls
 binutils        reads symbols of the programs
 clang           the second compiler
+clang-format    layout
+clang-tidy      checks
 chromium        the browser of the page tests
 fonts-dejavu-core  its letters'
 lint_packages='clang           headers for clang-tidy

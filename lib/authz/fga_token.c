@@ -9,8 +9,8 @@
 #include <time.h>
 
 #define MARGIN SECONDS(300)
-#define JITTER_STEP ((msec)250) /* times a byte: up to 64 s, so that hosts do not all ask at once  \
-                                 */
+/* Times a byte: up to 64 s, so that hosts do not all ask at once. */
+#define JITTER_STEP ((msec)250)
 #define TOKEN_LIFETIME_MAX ((json_int_t)30 * 24 * 3600)
 #define BACKOFF ((msec)100)
 

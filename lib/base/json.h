@@ -33,13 +33,13 @@ WARN_UNUSED enum err js_int(const json_t *object, const char *key, json_int_t mi
 /* An integer or fallback when absent or of another type. For our own sealed records. */
 json_int_t js_int_or(const json_t *object, const char *key, json_int_t fallback);
 
-/* Setters for objects we build; failures are sticky in *err (start with ERR_OK). */
-void js_set_text(json_t *object, const char *key, const char *value, enum err *err); /* NULL: left out */
+/* Setters for objects we build; failures are sticky in *err (start with ERR_OK). NULL: left out. */
+void js_set_text(json_t *object, const char *key, const char *value, enum err *err);
 void js_set_int(json_t *object, const char *key, json_int_t value, enum err *err);
 void js_set_bool(json_t *object, const char *key, bool value, enum err *err);
 void js_set_new(json_t *object, const char *key, json_t *value, enum err *err); /* steals value */
 
-/* Compact text appended to out. js_add_sorted: keys sorted, the form that digests are taken over. */
+/* Compact text appended to out. js_add_sorted: keys sorted, the form digests are taken over. */
 WARN_UNUSED enum err js_add(struct buf *out, const json_t *value);
 WARN_UNUSED enum err js_add_sorted(struct buf *out, const json_t *value);
 

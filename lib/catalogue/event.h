@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-#define EVENT_MAX (64 * 1024)
+#define EVENT_MAX ((size_t)64 * 1024)
 
 struct action_event {
     char group[65];

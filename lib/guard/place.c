@@ -47,14 +47,12 @@ enum err place_take(struct entry *entry, msec until)
         return err;
     }
     err = record_get(entry->guard->store, KIND_LEASE, id, entry_now(entry), &record);
-    if (err == ERR_OK && !names(&record, entry->invocation.id)) {
-        err = ERR_CONFLICT;
-    } else if (err == ERR_OK) {
+    if (err == ERR_OK && names(&record, entry->invocation.id)) {
         /* Ours since before a crash, and nothing was sent yet: it has to last from now. */
         record.expires_at = until;
         err = record_replace(entry->guard->store, &record, entry_now(entry));
-    } else if (err == ERR_NONE) {
-        err = ERR_CONFLICT; /* it ended this instant: the next entry takes it */
+    } else if (err == ERR_OK || err == ERR_NONE) {
+        err = ERR_CONFLICT; /* another's; or it ended this instant, and the next entry takes it */
     }
     record_free(&record);
     return err;
