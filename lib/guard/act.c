@@ -166,6 +166,7 @@ enum err guard_consume(struct entry *entry)
     }
     invocation->consumed = true;
     invocation->lease_until = entry_now(entry) + EXECUTE_LEASE;
+    invocation->due_at = invocation->lease_until; /* whoever comes then writes what became of it */
     err = entry_move(entry, INVOCATION_EXECUTING, "");
     if (err != ERR_OK) {
         return err;
@@ -272,6 +273,10 @@ enum err guard_act(struct entry *entry)
     log_line(LOG_INFO, "an act has its outcome", LOG_T("invocation", invocation->id),
              LOG_T("action", invocation->action), LOG_T("state", invocation_state_name(to)),
              LOG_T("error", err_name(err)));
+    if (to == INVOCATION_DONE && entry->handler->read_back != NULL) {
+        invocation->read_back_due = true;
+        invocation->lease_until = entry_now(entry) + READ_BACK_LEASE;
+    }
     err = save_outcome(entry);
     if (err != ERR_OK) {
         log_line(LOG_ERROR, "an act's outcome could not be saved",
@@ -296,6 +301,7 @@ enum err guard_read_back(struct entry *entry)
         return ERR_OK;
     }
     err = entry->handler->read_back(&act);
+    invocation->read_back_due = false; /* saved with what is told */
     if (err == ERR_OK) {
         return ERR_OK;
     }
@@ -312,4 +318,18 @@ enum err guard_read_back(struct entry *entry)
     }
     buf_free(&text);
     return ERR_OK; /* done is done; the words above are saved with what is told */
+}
+
+void guard_read_back_late(struct entry *entry)
+{
+    const char *reason = NULL;
+    const struct invocation *invocation = &entry->invocation;
+
+    entry->action = catalogue_find(invocation->group, invocation->action, entry->guard->profile);
+    entry->handler = guard_handler_of(entry->guard, invocation->action);
+    if (entry->action == NULL || entry->handler == NULL ||
+        guard_okta_token(entry, &reason) != ERR_OK || guard_read_back(entry) != ERR_OK) {
+        log_line(LOG_WARN, "the effect of an earlier act could not be looked at",
+                 LOG_T("invocation", invocation->id), LOG_T("reason", reason));
+    }
 }

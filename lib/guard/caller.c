@@ -50,10 +50,19 @@ enum err guard_caller(struct entry *entry)
         !text_equal(entry->session.person.sub, entry->ticket.sub)) {
         return no_caller("ticket for another person's session");
     }
-    if (!config_flag(guard->config, CFG_ACTIONS_ENABLED)) {
-        return entry_refuse(entry, "switched_off");
+    /* The phone that will be asked is found by sub alone, at the issuer that is configured now: in
+     * another's words the same sub may be another person. */
+    if (!text_equal(entry->session.person.iss, config_text(guard->config, CFG_OIDC_ISSUER))) {
+        return no_caller("session of another issuer");
     }
     return ERR_OK;
+}
+
+enum err guard_switched_on(struct entry *entry)
+{
+    return config_flag(entry->guard->config, CFG_ACTIONS_ENABLED)
+               ? ERR_OK
+               : entry_refuse(entry, "switched_off");
 }
 
 enum err guard_still_wanted(struct entry *entry, const char **reason)
@@ -83,7 +92,7 @@ enum err guard_still_wanted(struct entry *entry, const char **reason)
     return err == ERR_NONE ? ERR_OK : err;
 }
 
-static const struct guard_handler *handler_of(const struct guard *guard, const char *action)
+const struct guard_handler *guard_handler_of(const struct guard *guard, const char *action)
 {
     for (size_t i = 0; i < guard->handler_count; i++) {
         if (text_equal(guard->handlers[i].action, action)) {
@@ -118,7 +127,7 @@ enum err guard_arguments(struct entry *entry)
     enum err err;
 
     entry->action = catalogue_find(entry->event->group, entry->event->function, guard->profile);
-    entry->handler = handler_of(guard, entry->event->function);
+    entry->handler = guard_handler_of(guard, entry->event->function);
     if (entry->action == NULL || entry->handler == NULL) {
         log_line(LOG_WARN, "an action call named no action of this group and profile");
         return ERR_INPUT;

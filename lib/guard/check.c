@@ -56,7 +56,8 @@ enum err guard_check(struct guard *guard, const struct action_event *event,
     enum err err;
 
     *answer = (struct action_answer){.outcome = OUTCOME_FAILURE};
-    STEP(guard_caller(&entry));                              /* 1 */
+    STEP(guard_caller(&entry)); /* 1 */
+    STEP(guard_switched_on(&entry));
     STEP(named_action(&entry, &entry.invocation.arguments)); /* 2 */
     entry.invocation.state = INVOCATION_PROPOSED;
     STEP(person_copy(&entry.session.person, &entry.invocation.person));

@@ -98,9 +98,16 @@ enum err entry_tell(struct entry *entry)
         return ERR_OK;
     }
     /* A record that lapsed has no outcome in the log yet; where it has one, this changes nothing.
-     */
+     * One that could not be written stays due. */
     if (invocation->consumed) {
-        entry_note(entry, "outcome", invocation_state_name(invocation->state));
+        enum err err = entry_audit(entry, "outcome", invocation_state_name(invocation->state));
+
+        if (err == ERR_OK || err == ERR_CONFLICT) {
+            invocation->due_at = 0;
+        } else {
+            log_line(LOG_ERROR, "an outcome is not in the audit log yet",
+                     LOG_T("invocation", invocation->id), LOG_T("error", err_name(err)));
+        }
     }
     /* Only the search without a call id reads it: a lost write costs a repeated answer. */
     invocation->told = true;

@@ -20,8 +20,13 @@ enum err guard_run(struct guard *guard, const struct action_event *event,
 
     *answer = (struct action_answer){.outcome = OUTCOME_FAILURE};
 
-    /* 1. The caller: ticket, session, the person, actions switched on. */
+    /* 1. The caller: ticket, session, the person. */
     STEP(guard_caller(&entry));
+
+    /* Acts that a killed process left behind; and this very call, if it has an outcome already. */
+    guard_settle_due(guard);
+    STEP(guard_repeated(&entry));
+    STEP(guard_switched_on(&entry));
 
     /* 2. Arguments against the action's strict schema; nobody else's identity. */
     STEP(guard_arguments(&entry));

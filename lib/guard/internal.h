@@ -83,15 +83,24 @@ void audit_note(struct guard *guard, const struct invocation *invocation, const 
 
 /* ---- caller.c: steps 1 and 2, and the parts of step 1 that are asked again ---- */
 WARN_UNUSED enum err guard_caller(struct entry *entry);
+/* The last part of step 1, after a repeated call was told its outcome. */
+WARN_UNUSED enum err guard_switched_on(struct entry *entry);
 WARN_UNUSED enum err guard_arguments(struct entry *entry);
+/* NULL: this program does not do it. */
+const struct guard_handler *guard_handler_of(const struct guard *guard, const char *action);
 /* *reason NULL: session live, turn not cancelled. Else the code of why not. */
 WARN_UNUSED enum err guard_still_wanted(struct entry *entry, const char **reason);
 WARN_UNUSED enum err guard_self(const struct entry *entry, const struct action *action,
                                 const json_t *arguments);
 
 /* ---- proposal.c: the record of this call ---- */
+/* A call that has ended, or is acting, is told so before anything that may refuse it. */
+WARN_UNUSED enum err guard_repeated(struct entry *entry);
 WARN_UNUSED enum err guard_proposal(struct entry *entry);
 WARN_UNUSED enum err guard_settle(struct entry *entry);
+
+/* ---- due.c: acts that nobody else will end ---- */
+void guard_settle_due(struct guard *guard);
 
 /* ---- rights.c: FGA, steps 3, 4 and 7 ---- */
 WARN_UNUSED enum err guard_may_use(struct entry *entry);
@@ -103,6 +112,8 @@ WARN_UNUSED enum err rights_coarse(struct entry *entry, enum fga_consistency con
 /* ---- target.c: steps 4 and 7 ---- */
 WARN_UNUSED enum err guard_target(struct entry *entry);
 WARN_UNUSED enum err guard_again(struct entry *entry);
+/* The entry's Okta token, got once. ERR_DENIED with *reason: none to be had. */
+WARN_UNUSED enum err guard_okta_token(struct entry *entry, const char **reason);
 
 /* ---- ask.c, place.c, evidence.c: steps 5 and 6 ---- */
 WARN_UNUSED enum err guard_ask(struct entry *entry);
@@ -122,15 +133,18 @@ WARN_UNUSED enum err guard_consume(struct entry *entry);
 WARN_UNUSED enum err guard_last_look(struct entry *entry);
 WARN_UNUSED enum err guard_act(struct entry *entry);
 WARN_UNUSED enum err guard_read_back(struct entry *entry);
+/* Of an act whose own entry was killed after it: best effort. */
+void guard_read_back_late(struct entry *entry);
 /* *reason NULL: no such act is under way or of unknown outcome. */
 WARN_UNUSED enum err act_held(struct entry *entry, const char **reason);
 
-#define SEND_LEASE SECONDS(45)    /* discovery, and the request itself */
-#define POLL_LEASE SECONDS(60)    /* the poll (CIBA_POLL_MOST) and the keys for what it brings */
-#define EXECUTE_LEASE SECONDS(30) /* the last look, the act and its answer */
-#define ACT_MOST SECONDS(15)      /* Okta's answer to a write is waited for so long */
-#define FRESH_FOR SECONDS(30)     /* from the beginning of step 7 to the sending in step 9 */
-#define OPEN_MAX 5                /* invocations of one person (row 43) */
-#define PLACE_MARGIN SECONDS(30)  /* a place outlives the provider's request by this */
+#define SEND_LEASE SECONDS(45)      /* discovery, and the request itself */
+#define POLL_LEASE SECONDS(60)      /* the poll (CIBA_POLL_MOST) and the keys for what it brings */
+#define EXECUTE_LEASE SECONDS(30)   /* the last look, the act and its answer */
+#define READ_BACK_LEASE SECONDS(10) /* in which the entry that acted looks at the effect */
+#define ACT_MOST SECONDS(15)        /* Okta's answer to a write is waited for so long */
+#define FRESH_FOR SECONDS(30)       /* from the beginning of step 7 to the sending in step 9 */
+#define OPEN_MAX 5                  /* invocations of one person (row 43) */
+#define PLACE_MARGIN SECONDS(30)    /* a place outlives the provider's request by this */
 
 #endif

@@ -46,7 +46,7 @@ static const char *scopes_of(const struct entry *entry)
                                                 : "okta.users.read";
 }
 
-static enum err okta_token(struct entry *entry, const char **reason)
+enum err guard_okta_token(struct entry *entry, const char **reason)
 {
     if (entry->okta.scheme != NULL) {
         return ERR_OK;
@@ -143,7 +143,7 @@ static enum err look_up(struct entry *entry, bool *found, const char **reason)
     if (!needs_okta(entry)) {
         return take_self(entry);
     }
-    err = okta_token(entry, reason);
+    err = guard_okta_token(entry, reason);
     if (err != ERR_OK) {
         return err;
     }
@@ -212,7 +212,7 @@ static void compare_target(struct entry *entry, const char **reason)
     enum err err;
 
     *reason = NULL;
-    if (!needs_okta(entry) || okta_token(entry, reason) != ERR_OK) {
+    if (!needs_okta(entry) || guard_okta_token(entry, reason) != ERR_OK) {
         return;
     }
     token = (struct okta_token){entry->okta.scheme, entry->okta.token};
