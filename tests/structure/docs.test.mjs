@@ -25,6 +25,15 @@ test("the README's route table names every program and exactly its routes", () =
   assert.deepEqual([...rows.keys()].sort(), programs);
 });
 
+test("the README's key rings are exactly those that each program opens", () => {
+  for (const line of read('README.md').split('\n').filter((l) => /^\| [\w-]+ \| `/.test(l))) {
+    const cells = line.split('|').map((c) => c.trim());
+    const said = cells[5] === 'none' ? [] : cells[5].split(', ').sort();
+    const opened = [...read(`cgi-bin/${cells[1]}.c`).matchAll(/KIND_BIT\(KIND_(\w+)\)/g)].map((m) => m[1].toLowerCase()).sort();
+    assert.deepEqual(said, opened, cells[1]);
+  }
+});
+
 test('every program answers --help and --routes and refuses an unknown option with 2', () => {
   for (const program of programs) {
     const file = path.join(ROOT, 'build/plain/cgi-bin', program);
