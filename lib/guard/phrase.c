@@ -11,10 +11,24 @@
 /* Without I, O, 0 and 1, which are read for one another; 32 of them, so five bits pick evenly. */
 static const char code_alphabet[33] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
-/* The name as the phrase spells it; false when it cannot be spelt without doubt. */
-static bool spell(const char *name, struct buf *out)
+/* Overlapping ones too: "_at_at_" holds two, and either may have been the '@'. */
+static size_t count_at(const char *text)
 {
-    /* "_at_" in a name and '@' would read alike, '#' would read as an id's end. */
+    size_t count = 0;
+
+    for (const char *p = text; (p = strstr(p, "_at_")) != NULL; p++) {
+        count++;
+    }
+    return count;
+}
+
+/*
+ * The name as the phrase spells it; false when it cannot be spelt without doubt:
+ * "_at_" stands for the one '@' of a login and is nothing else, '#' begins an
+ * id's end or the group.
+ */
+static bool spell(const char *name, bool login, struct buf *out)
+{
     if (name == NULL || name[0] == '\0' || strstr(name, "_at_") != NULL) {
         return false;
     }
@@ -27,7 +41,8 @@ static bool spell(const char *name, struct buf *out)
             return false;
         }
     }
-    return buf_err(out) == ERR_OK;
+    return buf_err(out) == ERR_OK &&
+           (login ? count_at(buf_str(out)) == 1 : count_at(buf_str(out)) <= 1);
 }
 
 /* '#' and the last characters of id, as many as fit in room, at most ID_END. */
@@ -48,14 +63,18 @@ static enum err add_id_end(struct buf *out, const char *id, size_t room)
     return buf_err(out);
 }
 
-/* A part of the phrase: the name where it fits into room, else the end of the id. */
-static enum err add_part(struct buf *out, const char *name, const char *id, size_t room)
+/*
+ * A part of the phrase: the name where it fits into room, else the end of the id.
+ * The group is set off by '#', which no login holds; a '.' may be part of one.
+ */
+static enum err add_part(struct buf *out, char before, const char *name, const char *id,
+                         size_t room)
 {
     struct buf spelt = buf_make(OKTA_GROUP_NAME_SIZE * 2);
     enum err err;
 
-    buf_addc(out, '.');
-    if (spell(name, &spelt) && spelt.len + 1 <= room) {
+    buf_addc(out, before);
+    if (spell(name, before == '.', &spelt) && spelt.len + 1 <= room) {
         buf_adds(out, buf_str(&spelt));
         err = buf_err(out);
     } else {
@@ -68,7 +87,7 @@ static enum err add_part(struct buf *out, const char *name, const char *id, size
 enum err phrase_make(const uint8_t random[PHRASE_RANDOM], const char *verb,
                      const struct phrase_target *target, size_t max, char out[PHRASE_SIZE])
 {
-    /* A group always gets room for '.', '#' and the end of its id. */
+    /* A group always gets room for '#', '#' and the end of its id. */
     size_t reserved = 0;
     struct buf phrase;
     enum err err;
@@ -92,11 +111,11 @@ enum err phrase_make(const uint8_t random[PHRASE_RANDOM], const char *verb,
     }
     if (err == ERR_OK && target->group != NULL && max < PHRASE_LONG) {
         /* 20 characters hold one name's end only: what tells the group is the page. */
-        err = add_part(&phrase, NULL, target->id, max - phrase.len);
+        err = add_part(&phrase, '.', NULL, target->id, max - phrase.len);
     } else if (err == ERR_OK) {
-        err = add_part(&phrase, target->login, target->id, max - phrase.len - reserved);
+        err = add_part(&phrase, '.', target->login, target->id, max - phrase.len - reserved);
         if (err == ERR_OK && target->group != NULL) {
-            err = add_part(&phrase, target->group, target->group_id, max - phrase.len);
+            err = add_part(&phrase, '#', target->group, target->group_id, max - phrase.len);
         }
     }
     if (err == ERR_OK) {

@@ -40,11 +40,11 @@ static void known_answers(void **state)
     expect("bob@example.test", "00ubob000000000000001", NULL, NULL, PHRASE_SHORT,
            "K7QX.RESET-PW.#00001");
     expect("bob@example.test", "00u1", "TestGroup", "00gtest", PHRASE_LONG,
-           "K7QX.RESET-PW.bob_at_example.test.TestGroup");
+           "K7QX.RESET-PW.bob_at_example.test#TestGroup");
     expect("bob@example.test", "00u1", "Okta Administrators", "00gadmins000000000001", PHRASE_LONG,
-           "K7QX.RESET-PW.bob_at_example.test.#00000001");
+           "K7QX.RESET-PW.bob_at_example.test##00000001");
     expect("bob@example.test", "00u1", "A_group_with_a_rather_long_name", "00gadmins000012345678",
-           PHRASE_LONG, "K7QX.RESET-PW.bob_at_example.test.#12345678");
+           PHRASE_LONG, "K7QX.RESET-PW.bob_at_example.test##12345678");
 }
 
 static void names_in_doubt_are_replaced_by_the_end_of_the_id(void **state)
@@ -56,6 +56,9 @@ static void names_in_doubt_are_replaced_by_the_end_of_the_id(void **state)
                                            "o'neil@x.t",
                                            "a_at_b@example.test",
                                            "a#b@example.test",
+                                           "bob_at@x.test", /* both would be bob_at_at_x.test */
+                                           "bob@at_x.test",
+                                           "nobody",
                                            "a b@x.test",
                                            "a@b\xe2\x80\xae.test",
                                            "a,b@x.test"};
@@ -84,6 +87,32 @@ static void row_61_no_two_targets_read_alike(void **state)
             assert_string_not_equal(phrases[i], phrases[j]);
         }
     }
+}
+
+/* Nor with their groups: where the login ends is never in doubt. */
+static void row_61_a_group_is_not_part_of_the_login(void **state)
+{
+    static const struct {
+        const char *login, *group;
+    } pairs[] = {
+        {"bob@x.test", "Staff"},  {"bob@x.test.Staff", "Ops"}, {"bob@x", "test.Staff"},
+        {"bob@x", "test"},        {"bob@x.test", "Staff.Ops"}, {"bob_at@x.test", "Staff"},
+        {"bob@x.test", "#Staff"},
+    };
+    char phrases[COUNT(pairs)][PHRASE_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        struct phrase_target target = {pairs[i].login, "00uabcdefgh12345678", pairs[i].group,
+                                       "00gabcdefgh87654321"};
+
+        assert_int_equal(phrase_make(code, "GRP-ADD", &target, PHRASE_LONG, phrases[i]), ERR_OK);
+        for (size_t j = 0; j < i; j++) {
+            assert_string_not_equal(phrases[i], phrases[j]);
+        }
+    }
+    assert_string_equal(phrases[5], "K7QX.GRP-ADD.#12345678#Staff");
+    assert_string_equal(phrases[6], "K7QX.GRP-ADD.bob_at_x.test##87654321");
 }
 
 static void what_cannot_be_shown_is_refused(void **state)
@@ -126,6 +155,8 @@ int main(void)
         cmocka_unit_test(names_in_doubt_are_replaced_by_the_end_of_the_id),
         {"row 61: no two targets read alike on the phone", row_61_no_two_targets_read_alike, NULL,
          NULL, NULL},
+        {"row 61: a group never reads as part of the login",
+         row_61_a_group_is_not_part_of_the_login, NULL, NULL, NULL},
         cmocka_unit_test(what_cannot_be_shown_is_refused),
         cmocka_unit_test(the_code_has_no_look_alikes),
     };
