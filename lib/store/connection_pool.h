@@ -54,6 +54,8 @@ WARN_UNUSED enum err connection_run(struct connection *connection, enum sql whic
 
 /* BEGIN IMMEDIATE with the durability asked for; COMMIT, or on failure ROLLBACK. */
 WARN_UNUSED enum err connection_begin(struct connection *connection, bool durable);
+/* The same, not durable and without waiting: ERR_CONFLICT, not logged, when another writes. */
+WARN_UNUSED enum err connection_try_begin(struct connection *connection);
 WARN_UNUSED enum err connection_commit(struct connection *connection);
 void connection_rollback(struct connection *connection);
 

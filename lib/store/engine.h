@@ -69,6 +69,7 @@ struct engine_verbs {
     /* In the order that record.h promises. No row is ERR_OK without a call. */
     enum err (*read)(struct engine *engine, const struct engine_query *query, engine_row_fn *each,
                      void *context);
+    /* One transaction. ERR_CONFLICT at once when another is writing. */
     enum err (*sweep)(struct engine *engine, msec now, size_t limit, size_t *removed);
 
     enum err (*epoch)(struct engine *engine, uint8_t out[EPOCH_SIZE]);

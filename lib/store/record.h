@@ -124,7 +124,11 @@ WARN_UNUSED enum err record_exists(struct store *store, enum kind kind,
 WARN_UNUSED enum err record_count(struct store *store, const uint8_t id[RECORD_ID_SIZE],
                                   int64_t delta, msec window, msec now, int64_t *total);
 
-/* Remove at most limit expired records. Called from idle moments; short transactions. */
+/*
+ * Remove at most limit expired records, in short transactions, from idle moments.
+ * Waits for nobody: ERR_CONFLICT when another connection is writing (and *removed
+ * says what went before); try again a little later.
+ */
 WARN_UNUSED enum err record_sweep(struct store *store, msec now, size_t limit, size_t *removed);
 
 /*

@@ -431,6 +431,27 @@ static void sweep(void **state)
     assert_int_equal(fixture_get(store_of(state), KIND_ONCE, 240, T + 10), ERR_OK);
 }
 
+static void sweep_waits_for_nobody(void **state)
+{
+    sqlite3 *other = fixture_database(*state);
+    struct record record = fixture_record(KIND_ONCE, 1, "");
+    size_t removed;
+    msec began;
+
+    record.expires_at = T + 10;
+    assert_int_equal(record_put(store_of(state), &record, T), ERR_OK);
+    record_free(&record);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    began = clock_monotonic();
+    assert_int_equal(record_sweep(store_of(state), T + 10, 1000, &removed), ERR_CONFLICT);
+    assert_true(clock_monotonic() - began < 500);
+    assert_int_equal(removed, 0);
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    assert_int_equal(record_sweep(store_of(state), T + 10, 1000, &removed), ERR_OK);
+    assert_int_equal(removed, 1);
+}
+
 static void change_number(void **state)
 {
     struct fixture *fixture = *state;
@@ -530,6 +551,7 @@ int main(void)
         TEST("exists and hint need no key; the rest refuses without one", without_keys),
         TEST("lists by owner, second key and due time", lists),
         TEST("sweep takes the expired, at most so many", sweep),
+        TEST("a sweep waits for no other writer", sweep_waits_for_nobody),
         TEST("the change number tells every write and no read", change_number),
         TEST("row 29: no entropy, nothing stored", no_entropy),
         TEST("a restart finds every record", restart),
