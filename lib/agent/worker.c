@@ -30,7 +30,8 @@ struct workers {
     struct turn_hold *holds[WORKER_THREADS]; /* NULL: idle, or taking one */
     bool busy[WORKER_THREADS];
     size_t living;
-    msec next_due; /* the earliest turn that this process gave back; 0 for none */
+    size_t speaking; /* threads that wait for a model */
+    msec next_due;   /* the earliest turn that this process gave back; 0 for none */
     bool stopping;
 };
 
@@ -158,6 +159,25 @@ static void look(struct workers *workers, msec now)
     record_list_free(&list);
 }
 
+/* Models may be slow for minutes; what a person has approved must not stand behind them. */
+static bool enter(void *context)
+{
+    struct workers *workers = context;
+    (void)pthread_mutex_lock(&workers->lock);
+    bool free_place = workers->speaking < WORKER_STEPS;
+    workers->speaking += free_place ? 1 : 0;
+    (void)pthread_mutex_unlock(&workers->lock);
+    return free_place;
+}
+
+static void leave(void *context)
+{
+    struct workers *workers = context;
+    (void)pthread_mutex_lock(&workers->lock);
+    workers->speaking--;
+    (void)pthread_mutex_unlock(&workers->lock);
+}
+
 /* A hold is freed by its worker only after it has left the slot, which needs this lock. */
 static void keep(struct workers *workers, msec now)
 {
@@ -270,6 +290,9 @@ enum err workers_start(const struct advance *advance, struct workers **out)
         return ERR_MEMORY;
     }
     workers->advance = *advance;
+    workers->advance.enter = enter;
+    workers->advance.leave = leave;
+    workers->advance.places = workers;
     (void)pthread_mutex_init(&workers->lock, NULL);
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -293,6 +316,28 @@ enum err workers_start(const struct advance *advance, struct workers **out)
     return ERR_OK;
 }
 
+/* Under the lock. */
+static void end(struct workers *workers)
+{
+    workers->stopping = true;
+    (void)pthread_cond_broadcast(&workers->work);
+    (void)pthread_cond_broadcast(&workers->look);
+    for (size_t i = 0; i < WORKER_THREADS; i++) {
+        if (workers->holds[i] != NULL) {
+            hold_drop(workers->holds[i], workers->advance.now());
+        }
+    }
+}
+
+void workers_end(struct workers *workers)
+{
+    if (workers != NULL) {
+        (void)pthread_mutex_lock(&workers->lock);
+        end(workers);
+        (void)pthread_mutex_unlock(&workers->lock);
+    }
+}
+
 enum err workers_stop(struct workers *workers, msec wait)
 {
     struct timespec until;
@@ -305,14 +350,7 @@ enum err workers_stop(struct workers *workers, msec wait)
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     (void)pthread_mutex_lock(&workers->lock);
-    workers->stopping = true;
-    (void)pthread_cond_broadcast(&workers->work);
-    (void)pthread_cond_broadcast(&workers->look);
-    for (size_t i = 0; i < WORKER_THREADS; i++) {
-        if (workers->holds[i] != NULL) {
-            hold_drop(workers->holds[i], workers->advance.now());
-        }
-    }
+    end(workers);
     int timed_out = 0;
     while (workers->living > 0 && timed_out == 0) {
         timed_out = pthread_cond_timedwait(&workers->gone, &workers->lock, &until);
