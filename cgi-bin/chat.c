@@ -18,11 +18,14 @@
 #include "web/web.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#define BODY_MAX ((size_t)16 * 1024)
+#define BODY_MAX ((size_t)56 * 1024) /* TURN_MESSAGE_CHARACTERS, each as two \u escapes */
+#define CANCEL_BODY_MAX ((size_t)1024)
 #define STOP_WAIT 2500
 #define EVENT_ID_MAX 1000000
+#define KEY_SIZE 68
 
 struct chat {
     struct agent_backend *backend;
@@ -52,6 +55,26 @@ static enum err answer_accepted(struct response *response, const struct turn *tu
     return response_json(response, 202, body);
 }
 
+/* Idempotency-Key, with or without the quotes of a structured field. */
+static enum err read_key(const struct request *request, char out[KEY_SIZE], const char **key)
+{
+    const char *given = request_header(request, "Idempotency-Key");
+    *key = NULL;
+    if (given == NULL) {
+        return ERR_OK;
+    }
+    size_t len = strlen(given);
+    bool quoted = len >= 2 && given[0] == '"' && given[len - 1] == '"';
+    if (text_copy(out, KEY_SIZE, quoted ? given + 1 : given) != ERR_OK) {
+        return ERR_INPUT;
+    }
+    if (quoted) {
+        out[len - 2] = '\0';
+    }
+    *key = out;
+    return turn_key_valid(out) ? ERR_OK : ERR_INPUT;
+}
+
 static enum err read_message(struct request *request, struct turn_request *out)
 {
     static const char *const allowed[] = {"message", "conversation", NULL};
@@ -70,13 +93,14 @@ static enum err read_message(struct request *request, struct turn_request *out)
     return ERR_OK;
 }
 
-/* POST /api/chat {"message","conversation"?}. */
+/* POST /api/chat {"message","conversation"?}, Idempotency-Key. */
 static enum err post_chat(struct request *request, struct response *response)
 {
     const struct app *app = request_app(request);
     const struct chat *chat = app->state;
     struct turn turn = {0};
     uint8_t id[RECORD_ID_SIZE];
+    char key[KEY_SIZE];
     struct turn_request wanted = {
         .session = request_session(request),
         .agent = config_text(app->config, CFG_BEDROCK_AGENT_ID),
@@ -84,6 +108,9 @@ static enum err post_chat(struct request *request, struct response *response)
         .lifetime = SECONDS(config_number(app->config, CFG_TURN_SECONDS)),
     };
     enum err err = read_message(request, &wanted);
+    if (err == ERR_OK) {
+        err = read_key(request, key, &wanted.key);
+    }
     if (err == ERR_OK) {
         err = random_bytes(wanted.random, sizeof wanted.random);
     }
@@ -103,8 +130,10 @@ static enum err post_chat(struct request *request, struct response *response)
     if (err != ERR_OK) {
         return err;
     }
-    mark_turn(turn.id, id);
-    workers_submit(chat->workers, id, turn.version);
+    if (!turn.repeated) {
+        mark_turn(turn.id, id);
+        workers_submit(chat->workers, id, turn.version);
+    }
     err = request_accepts(request, "text/event-stream") ? stream_turn(request, response, turn.id, 0)
                                                         : ERR_NONE;
     if (err != ERR_OK) { /* not asked for, or no place for one more stream: the turn runs anyway */
@@ -193,12 +222,16 @@ static enum err start(struct app *app)
     return ERR_OK;
 }
 
+/* Turns in hand go back at once, while requests are still being answered. */
+static void stopping(struct app *app)
+{
+    const struct chat *chat = app->state;
+    workers_end(chat->workers);
+}
+
 static void stop(struct app *app)
 {
     struct chat *chat = app->state;
-    if (chat == NULL) {
-        return;
-    }
     if (workers_stop(chat->workers, STOP_WAIT) != ERR_OK) {
         /* A worker waits for a remote party.  Its turn is given back and every write of it would
          * be refused, so the process may end under it; freeing what it uses may not. */
@@ -223,7 +256,7 @@ static const enum config_name needs[] = {
 static const struct route routes[] = {
     {POST, "/api/chat", NEED_SESSION | NEED_CSRF, post_chat, BODY_MAX},
     {GET, "/api/turns/{id}/events", NEED_SESSION, get_events, 0},
-    {POST, "/api/turns/{id}/cancel", NEED_SESSION | NEED_CSRF, post_cancel, BODY_MAX},
+    {POST, "/api/turns/{id}/cancel", NEED_SESSION | NEED_CSRF, post_cancel, CANCEL_BODY_MAX},
     {GET, "/api/conversations", NEED_SESSION, get_conversations, 0},
 };
 
@@ -238,6 +271,7 @@ static const struct program program = {
     .routes = routes,
     .route_count = COUNT(routes),
     .start = start,
+    .stopping = stopping,
     .stop = stop,
 };
 

@@ -8,7 +8,6 @@
 #include "web/web.h"
 
 #include <fcgiapp.h>
-#include <signal.h>
 
 #define REQUEST_ID_MAX 64
 #define REQUEST_HEADERS_MAX ((size_t)48 * 1024) /* all parameters of a request together */
@@ -61,6 +60,8 @@ const char *request_param(const struct request *request, const char *name); /* N
  */
 enum err request_open(struct request *request, struct app *app, char **envp, msec now);
 void request_close(struct request *request);
+/* GET, or HEAD, which is answered by a route's GET. */
+bool request_is_read(const struct request *request);
 /* 0, or the status (411, 413, 400) with *code and *message of a refused CONTENT_LENGTH. */
 int request_body_length(const struct request *request, size_t body_max, size_t *len,
                         const char **code, const char **message);
@@ -98,6 +99,9 @@ void response_clear(struct response *response);
 void response_from_err(struct response *response, enum err err);
 /* Head with Status, headers and security headers. A stream has no Content-Length. */
 enum err response_head(const struct response *response, struct buf *out);
+
+/* False for HEAD: the same head, and then nothing (RFC 9110 section 9.3.2). */
+bool response_has_body(const struct response *response);
 
 /* ---- page.c ---- */
 void page_add(struct buf *out, const char *base, const char *title, const char *html_body);
@@ -137,8 +141,16 @@ void watcher_free(struct watcher *watcher);
 /* mod_fcgid: call next until it adds nothing, then the answer ends. Frees the stream. */
 void stream_drain(FCGX_Request *fcgx, const struct stream *stream);
 
+/* ---- stop.c: once a process, before any other thread ---- */
+/* From here on SIGTERM, SIGINT and SIGUSR1 mean: end within 5 s. ERR_SYSTEM. */
+enum err stop_listen(void);
+bool stop_asked(void);
+int stop_fd(void);      /* readable for good once a stop was asked for */
+void stop_failed(void); /* this process cannot go on: a stop with exit code 1 */
+int stop_code(void);    /* what the process exits with: 0, or 1 after stop_failed */
+
 /* ---- loop.c ---- */
-/* Serve on file descriptor 0 until SIGTERM. Exit code. */
+/* Serve on file descriptor 0 until a stop (stop_listen came before). Exit code. */
 int loop_run(struct app *app, const struct program *program);
 /* The request on an accepted connection, its input unread. NULL: broken, and connection closed. */
 FCGX_Request *fcgi_begin(int connection);

@@ -13,12 +13,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -28,8 +27,9 @@
 #define LISTEN_FD 0
 #define THREADS_DEFAULT 8
 #define THREADS_MAX 64
-#define STOP_SECONDS 4 /* then the process ends with what is unfinished; 5 is the promise */
-#define SWEEP_SECONDS 60
+#define SWEEP_MS 60000 /* from a sweep that left nothing to the next */
+#define SWEEP_FIRST_MS 1000
+#define SWEEP_AGAIN_MS 100 /* there was more to take, or another process was writing */
 #define SWEEP_ROWS 500
 #define FILES_WANTED 4096 /* STREAMS_MAX connections and what the rest needs */
 
@@ -37,8 +37,6 @@ struct loop {
     struct app *app;
     const struct program *program;
     struct watcher *watcher;
-    int stop_fd;
-    atomic_bool stopping;
 };
 
 void fcgi_finish(FCGX_Request *fcgx)
@@ -72,11 +70,11 @@ static bool send_answer(FCGX_Request *fcgx, const struct response *response)
 
     if (response_head(response, &head) == ERR_OK) {
         sent = FCGX_PutStr(head.data, (int)head.len, fcgx->out) == (int)head.len;
-        if (sent && response->body.len > 0 && !response->has_stream) {
+        if (sent && response->body.len > 0 && response_has_body(response)) {
             sent = FCGX_PutStr(response->body.data, (int)response->body.len, fcgx->out) ==
                    (int)response->body.len;
         }
-        if (sent && response->has_stream) {
+        if (sent && response->has_stream && response_has_body(response)) {
             sent = FCGX_FFlush(fcgx->out) == 0;
         }
     }
@@ -127,7 +125,7 @@ static bool answer(struct loop *loop, FCGX_Request *fcgx)
         response_from_err(&response, err);
     }
     sent = send_answer(fcgx, &response);
-    if (sent && response.has_stream) {
+    if (sent && response.has_stream && response_has_body(&response)) {
         parked = hand_over(loop, fcgx, &request, &response, began);
     }
     if (!parked) {
@@ -198,14 +196,14 @@ static bool waits(int epoll_fd)
     }
 }
 
-static int waiting_set(const struct loop *loop)
+static int waiting_set(void)
 {
     struct epoll_event connection = {.events = EPOLLIN | EPOLLEXCLUSIVE};
     struct epoll_event stop = {.events = EPOLLIN};
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 
     if (epoll_fd >= 0 && (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, LISTEN_FD, &connection) != 0 ||
-                          epoll_ctl(epoll_fd, EPOLL_CTL_ADD, loop->stop_fd, &stop) != 0)) {
+                          epoll_ctl(epoll_fd, EPOLL_CTL_ADD, stop_fd(), &stop) != 0)) {
         (void)close(epoll_fd);
         epoll_fd = -1;
     }
@@ -215,10 +213,10 @@ static int waiting_set(const struct loop *loop)
 static void *work(void *context)
 {
     struct loop *loop = context;
-    int epoll_fd = waiting_set(loop);
+    int epoll_fd = waiting_set();
     bool going = epoll_fd >= 0;
 
-    while (going && !atomic_load(&loop->stopping)) {
+    while (going && !stop_asked()) {
         int connection = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
 
         if (connection >= 0) {
@@ -229,7 +227,7 @@ static void *work(void *context)
     }
     if (!going) {
         log_line(LOG_ERROR, "cannot accept", LOG_N("errno", errno));
-        (void)kill(getpid(), SIGTERM); /* the spawner starts another */
+        stop_failed(); /* the spawner starts another */
     }
     if (epoll_fd >= 0) {
         (void)close(epoll_fd);
@@ -237,31 +235,39 @@ static void *work(void *context)
     return NULL;
 }
 
-static void *end_in_any_case(void *context)
+/*
+ * One sweep, and how long to wait before the next.  It never waits for another
+ * process's write: a stop would wait with it.
+ */
+static int sweep(struct store *store)
 {
-    struct timespec pause = {.tv_sec = STOP_SECONDS, .tv_nsec = 500000000L};
+    size_t removed = 0;
+    enum err err = record_sweep(store, clock_now(), SWEEP_ROWS, &removed);
 
-    (void)context;
-    (void)nanosleep(&pause, NULL);
-    log_line(LOG_WARN, "stopped with work unfinished", LOG_T("note", NULL));
-    _exit(0);
+    if (err == ERR_CONFLICT || (err == ERR_OK && removed == SWEEP_ROWS)) {
+        return SWEEP_AGAIN_MS;
+    }
+    if (err != ERR_OK) {
+        log_line(LOG_WARN, "sweep failed", LOG_T("reason", err_name(err)));
+    }
+    return SWEEP_MS;
 }
 
-/* Idle moments are spent on removing what has expired. Returns at a signal. */
-static void wait_for_stop(struct loop *loop, const sigset_t *signals)
+/* Idle moments are spent on removing what has expired. Returns when a stop is asked for. */
+static void wait_for_stop(const struct loop *loop)
 {
-    struct timespec pause = {.tv_sec = SWEEP_SECONDS};
+    struct pollfd stop = {.fd = stop_fd(), .events = POLLIN};
+    int pause = loop->app->store ? SWEEP_FIRST_MS : -1;
 
-    for (;;) {
-        size_t removed = 0;
-        int got = sigtimedwait(signals, NULL, &pause);
+    while (!stop_asked()) {
+        int got = poll(&stop, 1, pause);
 
-        if (got == SIGTERM || got == SIGINT || got == SIGUSR1) {
+        if (got == 0) {
+            pause = sweep(loop->app->store);
+        } else if (got < 0 && errno != EINTR) {
+            log_line(LOG_ERROR, "cannot wait for the stop", LOG_N("errno", errno));
+            stop_failed();
             return;
-        }
-        if (got < 0 && errno == EAGAIN && loop->app->store &&
-            record_sweep(loop->app->store, clock_now(), SWEEP_ROWS, &removed) != ERR_OK) {
-            log_line(LOG_WARN, "sweep failed", LOG_N("removed", removed));
         }
     }
 }
@@ -278,7 +284,7 @@ static size_t thread_count(const struct app *app)
     return count >= 1 && count <= THREADS_MAX && *end == '\0' ? (size_t)count : THREADS_DEFAULT;
 }
 
-static bool prepare(struct loop *loop)
+static bool prepare(void)
 {
     struct rlimit files;
     int flags = fcntl(LISTEN_FD, F_GETFL);
@@ -291,69 +297,59 @@ static bool prepare(struct loop *loop)
     if (setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "100", 1) != 0 || FCGX_Init() != 0) {
         return false;
     }
-    loop->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return flags >= 0 && fcntl(LISTEN_FD, F_SETFL, flags | O_NONBLOCK) == 0 && loop->stop_fd >= 0;
+    return flags >= 0 && fcntl(LISTEN_FD, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
+/*
+ * Nothing is freed before the last thread that may use it has ended.  Should one
+ * not end in time, this never gets as far as the freeing: the listener of stop.c
+ * ends the process first.
+ */
 static void stop_all(struct loop *loop, const pthread_t *threads, size_t count)
 {
-    const uint64_t one = 1;
-    pthread_t last;
-
-    if (pthread_create(&last, NULL, end_in_any_case, NULL) == 0) {
-        (void)pthread_detach(last);
-    }
-    atomic_store(&loop->stopping, true);
-    if (write(loop->stop_fd, &one, sizeof(one)) != (ssize_t)sizeof(one)) {
-        log_line(LOG_ERROR, "cannot wake the workers", LOG_N("errno", errno));
-    }
     watcher_end_streams(loop->watcher);
-    if (loop->program->stop) {
-        loop->program->stop(loop->app);
+    if (loop->program->stopping) {
+        loop->program->stopping(loop->app);
     }
     for (size_t i = 0; i < count; i++) {
         (void)pthread_join(threads[i], NULL);
     }
     watcher_free(loop->watcher);
+    loop->watcher = NULL;
+    if (loop->program->stop) {
+        loop->program->stop(loop->app);
+    }
 }
 
 int loop_run(struct app *app, const struct program *program)
 {
-    struct loop loop = {.app = app, .program = program, .stop_fd = -1};
+    struct loop loop = {.app = app, .program = program};
     pthread_t threads[THREADS_MAX];
     size_t wanted = thread_count(app);
     size_t count = 0;
-    sigset_t signals;
-    int code = 1;
 
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGUSR1);
-    if (!prepare(&loop)) {
+    if (!prepare()) {
         log_line(LOG_ERROR, "cannot prepare the socket", LOG_N("errno", errno));
         return 1;
     }
-    /* Before any thread is made: all inherit it, and signals come to this thread alone. */
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     if (!app->one_at_a_time && watcher_start(app, &loop.watcher) != ERR_OK) {
-        goto done;
+        log_line(LOG_ERROR, "cannot start the watcher", LOG_N("errno", errno));
+        return 1;
     }
     if (program->start && program->start(app) != ERR_OK) {
         log_line(LOG_ERROR, "the program could not start", LOG_T("program", program->name));
-        goto done;
+        watcher_free(loop.watcher);
+        return 1;
     }
     while (count < wanted && pthread_create(&threads[count], NULL, work, &loop) == 0) {
         count++;
     }
     if (count > 0) {
-        wait_for_stop(&loop, &signals);
-        code = 0;
+        wait_for_stop(&loop);
+    } else {
+        log_line(LOG_ERROR, "cannot start a worker", LOG_N("errno", errno));
+        stop_failed();
     }
     stop_all(&loop, threads, count);
-    loop.watcher = NULL;
-done:
-    watcher_free(loop.watcher);
-    (void)close(loop.stop_fd);
-    return code;
+    return stop_code();
 }

@@ -102,16 +102,21 @@ static int run(const struct program *program, const struct config *config)
                       .config = config,
                       .limits = session_limits(config),
                       .one_at_a_time = text_equal(getenv("COUNTERSIGN_SERVER"), "mod_fcgid")};
-    enum err err = keyring_open(config_text(config, CFG_KEYS_DIR), program->kinds, &app.keyring);
+    enum err err = ERR_OK;
     int code = 1;
 
+    if (program->kinds != 0) {
+        err = keyring_open(config_text(config, CFG_KEYS_DIR), program->kinds, &app.keyring);
+    }
     if (err == ERR_OK && (program->opens & PROGRAM_STORE)) {
         err = store_open(config, app.keyring, &app.store);
     }
     if (err == ERR_OK && (program->opens & PROGRAM_HTTP)) {
         err = http_open(config, &app.http);
     }
-    if (err == ERR_OK) {
+    if (stop_asked()) {
+        code = stop_code();
+    } else if (err == ERR_OK) {
         code = loop_run(&app, program);
     } else {
         log_line(LOG_ERROR, "cannot start", LOG_T("reason", err_name(err)));
@@ -143,6 +148,11 @@ int program_run(const struct program *program, int argc, char **argv)
         return EXIT_USAGE;
     }
     log_open(program->name, LOG_INFO);
+    /* First of all: whatever of the start takes long, a stop meanwhile is an orderly one. */
+    if (argc == 1 && stop_listen() != ERR_OK) {
+        log_line(LOG_ERROR, "cannot listen for signals", LOG_T("program", program->name));
+        return 1;
+    }
     js_wipe_on_free();
     if (secrets_harden_process() != ERR_OK) {
         log_line(LOG_ERROR, "cannot harden the process", LOG_T("program", program->name));

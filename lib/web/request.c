@@ -110,6 +110,13 @@ void request_close(struct request *request)
     *request = (struct request){0};
 }
 
+bool request_is_read(const struct request *request)
+{
+    const char *method = request_param(request, "REQUEST_METHOD");
+
+    return text_equal(method, "GET") || text_equal(method, "HEAD");
+}
+
 int request_body_length(const struct request *request, size_t body_max, size_t *len,
                         const char **code, const char **message)
 {
@@ -118,7 +125,7 @@ int request_body_length(const struct request *request, size_t body_max, size_t *
 
     *len = 0;
     if (!text || !*text) {
-        if (body_max == 0 || text_equal(request_param(request, "REQUEST_METHOD"), "GET")) {
+        if (body_max == 0 || request_is_read(request)) {
             return 0;
         }
         *code = "length_required";

@@ -45,6 +45,11 @@ void response_close(struct response *response)
     buf_free(&response->body);
 }
 
+bool response_has_body(const struct response *response)
+{
+    return !text_equal(request_param(response->request, "REQUEST_METHOD"), "HEAD");
+}
+
 void response_status(struct response *response, int status)
 {
     response->status = status;
@@ -102,11 +107,9 @@ enum err response_page(struct response *response, int status, const char *title,
 
 enum err response_redirect(struct response *response, const char *url)
 {
-    const char *method = request_param(response->request, "REQUEST_METHOD");
-
     buf_reset(&response->body);
     /* Never 307 or 308: they would repeat a POST, password and all, at the target (row 12). */
-    response->status = text_equal(method, "GET") ? 302 : 303;
+    response->status = request_is_read(response->request) ? 302 : 303;
     response_header(response, "Location", url);
     return response->failed ? ERR_SYSTEM : ERR_OK;
 }

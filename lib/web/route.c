@@ -76,7 +76,8 @@ enum route_result route_find(const struct route *routes, size_t count, const cha
             continue;
         }
         known = true;
-        if (text_equal(method, route->method == GET ? "GET" : "POST")) {
+        if (route->method == GET ? text_equal(method, "GET") || text_equal(method, "HEAD")
+                                 : text_equal(method, "POST")) {
             match->route = route;
             memcpy(match->param, param, sizeof(match->param));
             return ROUTE_FOUND;
@@ -92,11 +93,9 @@ void route_describe(const struct route *route, struct buf *out)
     static const struct {
         unsigned bit;
         const char *name;
-    } names[] = {{NEED_SESSION, "session"},
-                 {NEED_CSRF, "csrf"},
-                 {WANT_SESSION, "want-session"},
-                 {NEED_LOOPBACK, "loopback"},
-                 {PAGE, "page"}};
+    } names[] = {{NEED_SESSION, "session"},      {NEED_CSRF, "csrf"},
+                 {WANT_SESSION, "want-session"}, {CSRF_IF_SESSION, "csrf-if-session"},
+                 {NEED_LOOPBACK, "loopback"},    {PAGE, "page"}};
     bool any = false;
 
     buf_addf(out, "%s %s ", route->method == GET ? "GET" : "POST", route->pattern);

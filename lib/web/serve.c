@@ -30,8 +30,8 @@ static bool too_large(const struct request *request)
 static void wrong_method(struct response *response, const struct route_match *match)
 {
     response_header(response, "Allow",
-                    match->allow_get && match->allow_post ? "GET, POST"
-                    : match->allow_get                    ? "GET"
+                    match->allow_get && match->allow_post ? "GET, HEAD, POST"
+                    : match->allow_get                    ? "GET, HEAD"
                                                           : "POST");
     refuse(response, 405, "method_not_allowed", "This address does not take that method.");
 }
@@ -67,8 +67,7 @@ static void signed_out(struct request *request, struct response *response)
 {
     struct buf url = buf_make(2048);
 
-    if (text_equal(request_param(request, "REQUEST_METHOD"), "GET") &&
-        request_is_navigation(request)) {
+    if (request_is_read(request) && request_is_navigation(request)) {
         buf_adds(&url, config_text(request->app->config, CFG_BASE_PATH));
         buf_adds(&url, "/login?return_to=");
         percent_add(&url, request->path);
@@ -84,11 +83,13 @@ static void signed_out(struct request *request, struct response *response)
 static bool meet_demands(struct request *request, struct response *response)
 {
     unsigned demands = request->route->demands;
+    bool csrf;
     enum err err = ERR_OK;
 
-    if (demands & (NEED_SESSION | WANT_SESSION | NEED_CSRF)) {
+    if (demands & (NEED_SESSION | WANT_SESSION | NEED_CSRF | CSRF_IF_SESSION)) {
         err = request_load_session(request);
     }
+    csrf = (demands & NEED_CSRF) || ((demands & CSRF_IF_SESSION) && request->has_session);
     if (err != ERR_OK && err != ERR_NONE) {
         response_from_err(response, err);
         return false;
@@ -97,7 +98,7 @@ static bool meet_demands(struct request *request, struct response *response)
         signed_out(request, response);
         return false;
     }
-    if ((demands & NEED_CSRF) && csrf_check(request) != ERR_OK) {
+    if (csrf && csrf_check(request) != ERR_OK) {
         refuse(response, 403, "csrf", "The request did not come from this session's page.");
         return false;
     }

@@ -5,12 +5,17 @@
  *   worker: head sent -> watcher_park -> list -> watcher: next -> frames -> end
  *
  * It asks the store for its change number about every 50 ms while there are
- * streams, and sleeps while there are none.  A write waits 100 ms at most, so a
- * peer that does not read costs the others that much once, and is then dropped.
+ * streams, and sleeps while there are none.  It never waits for a peer: frames are
+ * framed here as FastCGI records (its section 6.2) and given to the socket as far
+ * as it takes them at once, so much at each look; the rest stays with the stream,
+ * which is asked for no more until it is gone.  libfcgi would wait for each 8 KiB.
+ * A peer that takes nothing for a while is dropped.
  */
 #include "base/log.h"
 #include "web/internal.h"
 
+#include <errno.h>
+#include <fastcgi.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,8 +28,14 @@
 #define TICK_MS 50
 #define ASK_ANYWAY_MS 1000 /* next is called this often even if the store shows no change */
 #define CHECK_MS 2000      /* session and peer are looked at this often (row 75: within 5 s) */
-#define STREAM_WRITE_MS 100
-#define FRAMES_MAX ((size_t)1024 * 1024)
+#define STALLED_MS 1000    /* a peer that takes nothing for so long is dropped */
+#define FINISH_MS 100      /* libfcgi's last bytes wait no longer */
+#define LOOK_BYTES ((size_t)32 * 1024)         /* to one peer at one look */
+#define FRAMES_MAX ((size_t)1024 * 1024)       /* of one call of next */
+#define BACKLOG_MAX ((size_t)16 * 1024 * 1024) /* of all streams; above it none is asked */
+#define RECORD_MAX ((size_t)32 * 1024)         /* content of one FastCGI record */
+#define RECORD_HEAD 8
+#define BACKLOG_OF_ONE (FRAMES_MAX + (FRAMES_MAX / RECORD_MAX + 2) * RECORD_HEAD)
 #define DRAIN_ROUNDS 64
 
 struct parked {
@@ -32,8 +43,11 @@ struct parked {
     FCGX_Request *fcgx;
     struct stream stream;
     struct parked_info info;
-    msec written_at, asked_at, checked_at; /* monotonic */
-    bool fresh;
+    struct buf backlog;                    /* FastCGI records that the peer has yet to take */
+    size_t sent;                           /* bytes of it that it took */
+    const char *ending;                    /* ends so once the backlog is gone; NULL: goes on */
+    msec written_at, asked_at, checked_at; /* monotonic; written_at: the peer took something */
+    bool fresh;                            /* to be asked at the next look in any case */
 };
 
 struct watcher {
@@ -44,7 +58,8 @@ struct watcher {
     struct parked *incoming; /* under lock */
     int reserved;            /* under lock */
     bool stopping;           /* under lock */
-    struct parked *streams;  /* the watcher thread's own */
+    struct parked *streams;  /* this and the rest are the watcher thread's own */
+    size_t backlog;          /* of all streams, bytes */
     uint64_t change;
 };
 
@@ -62,13 +77,64 @@ static bool put(FCGX_Request *fcgx, const char *bytes, size_t len)
     return FCGX_PutStr(bytes, (int)len, fcgx->out) == (int)len && FCGX_FFlush(fcgx->out) == 0;
 }
 
+/* Frames become records of the answer's standard output. */
+static enum err queue(struct watcher *watcher, struct parked *parked, const char *frames,
+                      size_t len)
+{
+    const size_t before = parked->backlog.len;
+
+    for (size_t at = 0; at < len; at += RECORD_MAX) {
+        size_t part = len - at < RECORD_MAX ? len - at : RECORD_MAX;
+        int id = parked->fcgx->requestId;
+        const char head[RECORD_HEAD] = {
+            1, FCGI_STDOUT, (char)(id >> 8), (char)id, (char)(part >> 8), (char)part, 0, 0};
+
+        buf_add(&parked->backlog, head, sizeof(head));
+        buf_add(&parked->backlog, frames + at, part);
+    }
+    watcher->backlog += parked->backlog.len - before;
+    return buf_err(&parked->backlog);
+}
+
+/* Give the peer what it takes at once. False: it is gone. */
+static bool hand_out(struct watcher *watcher, struct parked *parked, msec mono)
+{
+    size_t rest = parked->backlog.len - parked->sent;
+    ssize_t took;
+
+    if (rest == 0) {
+        return true;
+    }
+    took = send(parked->fcgx->ipcFd, parked->backlog.data + parked->sent,
+                rest < LOOK_BYTES ? rest : LOOK_BYTES, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (took < 0) {
+        return (errno == EAGAIN || errno == EINTR) && mono - parked->written_at < STALLED_MS;
+    }
+    parked->written_at = mono;
+    parked->sent += (size_t)took;
+    if (parked->sent == parked->backlog.len) {
+        watcher->backlog -= parked->backlog.len;
+        buf_free(&parked->backlog);
+        parked->backlog = buf_make_secret(BACKLOG_OF_ONE);
+        parked->sent = 0;
+    }
+    return true;
+}
+
 static void finish(struct watcher *watcher, struct parked *parked, const char *last,
                    const char *note)
 {
     log_set_request_id(parked->info.request_id);
-    if (last) {
-        (void)put(parked->fcgx, last, strlen(last));
+    if (last && parked->backlog.len == 0 && queue(watcher, parked, last, strlen(last)) == ERR_OK) {
+        (void)hand_out(watcher, parked, clock_monotonic());
     }
+    if (parked->backlog.len > 0) {
+        /* Half a record went out, or nobody reads: libfcgi's end of the answer would be read as
+         * the rest of it, or wait.  The client asks again from the last frame that it has. */
+        (void)shutdown(parked->fcgx->ipcFd, SHUT_RDWR);
+        watcher->backlog -= parked->backlog.len;
+    }
+    buf_free(&parked->backlog);
     if (parked->stream.free) {
         parked->stream.free(parked->stream.state);
     }
@@ -104,42 +170,55 @@ static const char *must_end(const struct watcher *watcher, struct parked *parked
     return NULL;
 }
 
+/* Ask the stream for what is ready now, and queue it. */
+static void ask(struct watcher *watcher, struct parked *parked, msec mono, struct buf *frames)
+{
+    bool done = false;
+    enum err err;
+
+    buf_reset(frames);
+    parked->fresh = false;
+    parked->asked_at = mono;
+    log_set_request_id(parked->info.request_id);
+    err = parked->stream.next(parked->stream.state, clock_now(), frames, &done);
+    log_set_request_id(NULL);
+    if (err == ERR_OK) {
+        err = buf_err(frames);
+    }
+    if (err == ERR_OK && frames->len > 0) {
+        parked->written_at = mono; /* its time to take it begins */
+        err = queue(watcher, parked, frames->data, frames->len);
+    }
+    parked->ending = err != ERR_OK ? err_name(err) : done ? "stream done" : NULL;
+}
+
 /* One look at one stream. NULL while it goes on, else why it ended. */
 static const char *tend(struct watcher *watcher, struct parked *parked, bool changed,
                         struct buf *frames)
 {
+    static const char heartbeat[] = ": hb\n\n";
     msec mono = clock_monotonic();
     const char *why = must_end(watcher, parked, mono);
-    bool done = false;
-    enum err err = ERR_OK;
 
     if (why) {
         return why;
     }
-    buf_reset(frames);
-    if (changed || parked->fresh || mono - parked->asked_at >= ASK_ANYWAY_MS) {
-        parked->fresh = false;
-        parked->asked_at = mono;
-        log_set_request_id(parked->info.request_id);
-        err = parked->stream.next(parked->stream.state, clock_now(), frames, &done);
-        log_set_request_id(NULL);
-        if (err == ERR_OK) {
-            err = buf_err(frames);
-        }
+    parked->fresh |= changed;
+    if (parked->backlog.len == 0 && !parked->ending && watcher->backlog < BACKLOG_MAX &&
+        (parked->fresh || mono - parked->asked_at >= ASK_ANYWAY_MS)) {
+        ask(watcher, parked, mono, frames);
     }
-    if (err == ERR_OK && frames->len == 0 && !done &&
+    if (parked->backlog.len == 0 && !parked->ending &&
         mono - parked->written_at >= SECONDS(STREAM_HEARTBEAT_SECONDS)) {
-        buf_adds(frames, ": hb\n\n");
-    }
-    if (err == ERR_OK && frames->len > 0) {
-        if (!put(parked->fcgx, frames->data, frames->len)) {
-            /* Else closing would write once more and wait once more. */
-            (void)shutdown(parked->fcgx->ipcFd, SHUT_RDWR);
-            return "peer does not read";
-        }
         parked->written_at = mono;
+        if (queue(watcher, parked, heartbeat, sizeof(heartbeat) - 1) != ERR_OK) {
+            return err_name(ERR_MEMORY);
+        }
     }
-    return err != ERR_OK ? err_name(err) : done ? "stream done" : NULL;
+    if (!hand_out(watcher, parked, mono)) {
+        return "peer does not read";
+    }
+    return parked->backlog.len == 0 ? parked->ending : NULL;
 }
 
 /* The streams that came since the last look join the list. True when told to stop. */
@@ -269,7 +348,7 @@ void watcher_park(struct watcher *watcher, FCGX_Request *fcgx, const struct stre
                   const struct parked_info *info)
 {
     struct parked *parked = calloc(1, sizeof(*parked));
-    struct timeval limit = {.tv_usec = STREAM_WRITE_MS * 1000L};
+    struct timeval limit = {.tv_usec = FINISH_MS * 1000L};
 
     if (!parked) {
         if (stream->free) {
@@ -280,7 +359,11 @@ void watcher_park(struct watcher *watcher, FCGX_Request *fcgx, const struct stre
         return;
     }
     (void)setsockopt(fcgx->ipcFd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    *parked = (struct parked){.fcgx = fcgx, .stream = *stream, .info = *info, .fresh = true};
+    *parked = (struct parked){.fcgx = fcgx,
+                              .stream = *stream,
+                              .info = *info,
+                              .fresh = true,
+                              .backlog = buf_make_secret(BACKLOG_OF_ONE)};
     parked->written_at = parked->asked_at = parked->checked_at = clock_monotonic();
     (void)pthread_mutex_lock(&watcher->lock);
     parked->next = watcher->incoming;

@@ -27,9 +27,9 @@
 struct app { /* what a program holds; made by program_run, shared by its threads */
     const char *program;
     const struct config *config;
-    struct keyring *keyring;
-    struct store *store; /* NULL unless PROGRAM_STORE */
-    struct http *http;   /* NULL unless PROGRAM_HTTP */
+    struct keyring *keyring; /* NULL without kinds */
+    struct store *store;     /* NULL unless PROGRAM_STORE */
+    struct http *http;       /* NULL unless PROGRAM_HTTP */
     struct session_limits limits;
     bool one_at_a_time; /* under mod_fcgid: one request at a time, streams close when drained */
     void *state;        /* the program's own, set by start */
@@ -40,14 +40,16 @@ struct response; /* opaque */
 
 typedef enum err handler_fn(struct request *request, struct response *response);
 
-enum method { GET, POST };
+enum method { GET, POST }; /* HEAD is answered by the route's GET, without the body */
 
 enum demand {
     NEED_SESSION = 1 << 0,
     NEED_CSRF = 1 << 1,     /* X-CSRF-Token (or form field csrf_token) equal to the session's */
     WANT_SESSION = 1 << 2,  /* loaded when there is one; request_session may be NULL */
     NEED_LOOPBACK = 1 << 3, /* reached through the loopback listener only; no BASE_PATH before it */
-    PAGE = 1 << 4           /* a navigation: errors are HTML */
+    PAGE = 1 << 4,          /* a navigation: errors are HTML */
+    /* WANT_SESSION, and when there is one NEED_CSRF: who is signed out has nothing to forge. */
+    CSRF_IF_SESSION = 1 << 5
 };
 
 struct route {
@@ -68,17 +70,25 @@ struct program {
     size_t need_count;
     const struct route *routes;
     size_t route_count;
-    /* Both may be NULL. start runs once before the first request, stop once after the last. */
+    /*
+     * Each may be NULL.  start runs once, before the first request.  At a stop:
+     * stopping tells the program's own threads to end and frees nothing, for requests
+     * and streams still use all there is; stop comes after the last of them has ended,
+     * waits for the program's own threads and frees.  When something does not end
+     * within 4.5 s of the signal, stop is not called or not waited for: the process
+     * ends by _exit with its state unfreed.
+     */
     enum err (*start)(struct app *app);
-    void (*stop)(struct app *app); /* must end the program's own threads within 3 s */
+    void (*stopping)(struct app *app);
+    void (*stop)(struct app *app);
 };
 
 /*
  * The whole of main(): `return program_run(&program, argc, argv);`.  Options:
  * --help, --routes (the table as lines "METHOD pattern demands body_max", for the
- * tests of the site files), --check (configuration only).  Exit codes: 0, 2 usage,
- * 3 configuration, 1 anything else.  Threads: COUNTERSIGN_THREADS (default 8), or
- * one request at a time when COUNTERSIGN_SERVER=mod_fcgid.
+ * tests of the site files), --check (configuration only).  Exit codes: 0 (a stop by
+ * signal too, during the start as well), 2 usage, 3 configuration, 1 anything else.  Threads:
+ * COUNTERSIGN_THREADS (default 8), or one request at a time when COUNTERSIGN_SERVER=mod_fcgid.
  */
 int program_run(const struct program *program, int argc, char **argv);
 
@@ -97,7 +107,7 @@ WARN_UNUSED enum err request_cookie(struct request *request, const char *name, c
 const char *request_body(const struct request *request, size_t *len);
 /* Body as one strict JSON object; needs Content-Type: application/json. Borrowed. ERR_INPUT. */
 WARN_UNUSED enum err request_json(struct request *request, const json_t **out);
-/* NULL unless NEED_SESSION or WANT_SESSION found one. */
+/* NULL unless NEED_SESSION, WANT_SESSION or CSRF_IF_SESSION found one. */
 const struct session *request_session(const struct request *request);
 bool request_accepts(const struct request *request, const char *media_type);
 bool request_is_navigation(

@@ -28,6 +28,7 @@ struct script {
     const char *text;
     bool done;
     bool flood;
+    int once; /* KiB, each of its own byte */
     enum err err;
     int calls;
 };
@@ -43,6 +44,12 @@ static enum err play(void *state, msec now, struct buf *out, bool *done)
     }
     for (int i = 0; script->flood && i < 500; i++) {
         buf_add(out, filler, sizeof(filler));
+    }
+    for (int i = 0; i < script->once; i++) {
+        char kib[1024];
+
+        (void)memset(kib, i & 0xff, sizeof(kib));
+        buf_add(out, kib, sizeof(kib));
     }
     *done = script->done;
     return script->err;
@@ -223,6 +230,72 @@ static void slow_peer(void **state)
     buf_free(&got);
 }
 
+/* The content of the FastCGI records of type STDOUT among bytes. */
+static void unframe(const struct buf *bytes, struct buf *out)
+{
+    const unsigned char *data = (const unsigned char *)bytes->data;
+
+    for (size_t at = 0; at + 8 <= bytes->len;) {
+        size_t len = (size_t)data[at + 4] << 8 | data[at + 5];
+
+        assert_int_equal(data[at], 1);
+        assert_true(at + 8 + len + data[at + 6] <= bytes->len);
+        if (data[at + 1] == 6) {
+            buf_add(out, bytes->data + at + 8, len);
+        }
+        at += 8 + len + data[at + 6];
+    }
+}
+
+/* A peer that takes 8 KiB every 90 ms of a backlog of 900 KiB: the others wait for none of it. */
+static void sipping_peer(void **state)
+{
+    struct buf sipped = buf_make(4 * 1024 * 1024);
+    struct buf content = buf_make(4 * 1024 * 1024);
+    struct buf got = buf_make(65536);
+    bool ended;
+    int sipping = park((struct script){.once = 900, .done = true}, NULL);
+    char piece[8192];
+    int peer = -1;
+    msec parked_at = 0;
+
+    (void)state;
+    for (int i = 0; i < 40 && got.len == 0; i++) {
+        struct timespec pause = {.tv_nsec = 90 * 1000000L};
+        ssize_t len = read(sipping, piece, sizeof(piece));
+
+        assert_true(len > 0);
+        buf_add(&sipped, piece, (size_t)len);
+        if (i == 4) { /* what the kernel holds for the slow one is full by now */
+            parked_at = clock_monotonic();
+            peer = park((struct script){.text = "other", .done = true}, NULL);
+        }
+        (void)nanosleep(&pause, NULL);
+        if (peer >= 0) {
+            len = recv(peer, piece, sizeof(piece), MSG_DONTWAIT);
+            if (len > 0) {
+                buf_add(&got, piece, (size_t)len);
+            }
+        }
+    }
+    assert_true(clock_monotonic() - parked_at < 400);
+    assert_true(holds(&got, "data: other"));
+    /* Nor does the slow one lose anything, once it reads. */
+    read_all(sipping, 1500, &sipped, &ended);
+    assert_true(ended);
+    unframe(&sipped, &content);
+    assert_int_equal(content.len, 900 * 1024);
+    for (size_t i = 0; i < content.len; i++) {
+        assert_int_equal((unsigned char)content.data[i], (i / 1024) & 0xff);
+    }
+    wait_freed(2, 1000);
+    (void)close(sipping);
+    (void)close(peer);
+    buf_free(&sipped);
+    buf_free(&content);
+    buf_free(&got);
+}
+
 static void gone_peer(void **state)
 {
     (void)state;
@@ -351,6 +424,7 @@ int main(void)
         WATCHED("a silent stream stays, and ends at once when told to stop", goes_on),
         WATCHED("an error ends the stream and nothing half goes out", error_ends),
         WATCHED("a peer that does not read is dropped and delays nobody", slow_peer),
+        WATCHED("a peer that reads slowly gets all of it and delays nobody", sipping_peer),
         WATCHED("a stream whose peer has gone is dropped", gone_peer),
         WATCHED("row 75: a stream ends within 5 s of its session's end", signed_out),
         WATCHED("there are 1000 places and no more", places),
