@@ -252,6 +252,7 @@ enum err guard_act(struct entry *entry)
         return ERR_SYSTEM;
     }
     err = entry->handler->act(&act, &text);
+    guard_okta_answered(entry, err);
     to = err == ERR_OK        ? INVOCATION_DONE
          : err == ERR_UNKNOWN ? INVOCATION_UNKNOWN
                               : INVOCATION_FAILED;
@@ -301,6 +302,7 @@ enum err guard_read_back(struct entry *entry)
         return ERR_OK;
     }
     err = entry->handler->read_back(&act);
+    guard_okta_answered(entry, err);
     invocation->read_back_due = false; /* saved with what is told */
     if (err == ERR_OK) {
         return ERR_OK;

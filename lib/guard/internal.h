@@ -114,6 +114,8 @@ WARN_UNUSED enum err guard_target(struct entry *entry);
 WARN_UNUSED enum err guard_again(struct entry *entry);
 /* The entry's Okta token, got once. ERR_DENIED with *reason: none to be had. */
 WARN_UNUSED enum err guard_okta_token(struct entry *entry, const char **reason);
+/* To be told of every answer to that token. */
+void guard_okta_answered(struct entry *entry, enum err err);
 
 /* ---- ask.c, place.c, evidence.c: steps 5 and 6 ---- */
 WARN_UNUSED enum err guard_ask(struct entry *entry);

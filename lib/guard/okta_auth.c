@@ -100,18 +100,30 @@ const char *okta_id_of_sub(const char *sub)
     return second + 1;
 }
 
+bool okta_login_is_email(const struct config *config, const struct person *person)
+{
+    const char *issuer = config_text(config, CFG_FGA_EMAIL_ISSUER);
+
+    return issuer[0] != '\0' && text_equal(person->iss, issuer) && person->email_verified &&
+           person->email != NULL && person->email[0] != '\0';
+}
+
 /* ---- token vault ---- */
 
-/* Is the account that this token speaks for the signed-in person's own? */
-static bool is_person(const struct okta_user *me, const struct person *person)
+/*
+ * Is the account that this token speaks for the signed-in person's own?  Never
+ * by Okta's e-mail, which its owner may set as he likes: accounts are not linked
+ * by that.
+ */
+static bool is_person(const struct okta_auth *auth, const struct okta_user *me,
+                      const struct person *person)
 {
     const char *id = okta_id_of_sub(person->sub);
 
     if (id != NULL) {
         return text_equal(me->id, id);
     }
-    return person->email_verified && person->email != NULL &&
-           (text_equal(me->login, person->email) || text_equal(me->email, person->email));
+    return okta_login_is_email(auth->config, person) && text_equal(me->login, person->email);
 }
 
 static enum err vault_token(struct okta_auth *auth, const uint8_t session[RECORD_ID_SIZE],
@@ -148,7 +160,7 @@ static enum err vault_token(struct okta_auth *auth, const uint8_t session[RECORD
     err = okta_user_me(auth->okta, &bearer, &me);
     if (err != ERR_OK) {
         *reason = "okta_unavailable";
-    } else if (!is_person(&me, person)) {
+    } else if (!is_person(auth, &me, person)) {
         log_line(LOG_ERROR, "a vault token speaks for another Okta user; discarded");
         *reason = "okta_other_person";
         err = ERR_DENIED;
@@ -265,6 +277,23 @@ static void cache_put(struct okta_auth *auth, const char *scopes, const struct s
     }
     pthread_mutex_unlock(&auth->lock);
     secret_free(copy);
+}
+
+void okta_auth_drop(struct okta_auth *auth, const struct secret *token)
+{
+    if (token == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&auth->lock);
+    for (size_t i = 0; i < CACHED; i++) {
+        if (auth->cached[i].token != NULL &&
+            text_equal_secret(secret_text(auth->cached[i].token), secret_text(token))) {
+            secret_free(auth->cached[i].token);
+            auth->cached[i].token = NULL;
+            auth->cached[i].until = 0;
+        }
+    }
+    pthread_mutex_unlock(&auth->lock);
 }
 
 static enum err service_token(struct okta_auth *auth, const char *scopes, msec now,

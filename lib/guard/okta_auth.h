@@ -35,6 +35,16 @@ WARN_UNUSED enum err okta_auth_token(struct okta_auth *auth, const uint8_t sessi
 /* False: only a person's own token would do, and this program cannot open one. */
 bool okta_auth_available(const struct okta_auth *auth);
 
+/* Okta refused this token (ERR_AUTH): where it is kept, it is not given out again. NULL is legal.
+ */
+void okta_auth_drop(struct okta_auth *auth, const struct secret *token);
+
+/*
+ * May the person's e-mail be taken for a login of Okta's?  Only where the one
+ * issuer that is trusted for e-mails (FGA_EMAIL_ISSUER) says that it is verified.
+ */
+bool okta_login_is_email(const struct config *config, const struct person *person);
+
 /* The Okta id within "<strategy>|<connection>|<id>"; NULL when sub has another form. */
 const char *okta_id_of_sub(const char *sub);
 

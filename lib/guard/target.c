@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define NO_GROUP "00gnone0000000000000" /* of the form of an id, and of no group */
+
 static const char *argument(const struct entry *entry, enum param_kind kind)
 {
     for (size_t i = 0; i < ACTION_PARAMS && entry->action->params[i].name != NULL; i++) {
@@ -55,11 +57,25 @@ enum err guard_okta_token(struct entry *entry, const char **reason)
                            scopes_of(entry), entry_now(entry), &entry->okta, reason);
 }
 
+/* A service app's token that Okta takes no more is not kept for the next. */
+void guard_okta_answered(struct entry *entry, enum err err)
+{
+    if (err == ERR_AUTH) {
+        okta_auth_drop(entry->guard->okta_auth, entry->okta.token);
+    }
+}
+
 static const char *okta_reason(enum err err)
 {
     return err == ERR_AUTH || err == ERR_DENIED ? "okta_refused"
            : err == ERR_LIMIT                   ? "okta_busy"
                                                 : "okta_unavailable";
+}
+
+/* What may not be read is not there: the two must not differ by text or state (row 78). */
+static enum err absent_is_an_answer(enum err err)
+{
+    return err == ERR_NONE || err == ERR_INPUT || err == ERR_DENIED ? ERR_OK : err;
 }
 
 /* ERR_OK with *found; anything else: Okta gave no answer, and *reason says why. */
@@ -75,22 +91,26 @@ static enum err look_up_user(struct entry *entry, const struct okta_token *token
         err = okta_user_by_login(entry->guard->okta, token, login, user);
     } else if (id != NULL) {
         err = okta_user_by_id(entry->guard->okta, token, id, user);
-    } else if (person->email_verified && person->email != NULL) {
+    } else if (okta_login_is_email(entry->guard->config, person)) {
         err = okta_user_by_login(entry->guard->okta, token, person->email, user);
     } else {
         err = ERR_NONE;
     }
     *found = err == ERR_OK;
-    return err == ERR_NONE || err == ERR_INPUT ? ERR_OK : err;
+    return absent_is_an_answer(err);
 }
 
-/* Row 72: a group that is not plainly an ordinary one is not found. */
+/*
+ * Row 72: a group that is not plainly an ordinary one is not found.  Its roles
+ * are asked for in any case, of an id that none has where there is no group, so
+ * that the number of calls tells nothing either.
+ */
 static enum err look_up_group(struct entry *entry, const struct okta_token *token, bool *found)
 {
     struct okta_group *group = &entry->invocation.target_group;
     const char *name = argument(entry, PARAM_GROUP);
     bool admin = true;
-    enum err err;
+    enum err err, err_admin;
 
     *found = true;
     if (name == NULL) {
@@ -101,18 +121,20 @@ static enum err look_up_group(struct entry *entry, const struct okta_token *toke
         log_line(LOG_WARN, "a group of another type is out of reach", LOG_T("type", group->type));
         err = ERR_NONE;
     }
-    if (err == ERR_OK) {
-        err = okta_group_is_admin(entry->guard->okta, token, group->id, &admin);
-        if (err != ERR_OK || admin) {
-            log_line(LOG_WARN,
-                     "a group is out of reach: it carries an administrator role, or "
-                     "whether it does is not known",
-                     LOG_T("group", group->id), LOG_T("error", err_name(err)));
-            err = ERR_NONE;
-        }
+    if (absent_is_an_answer(err) != ERR_OK) {
+        return err;
+    }
+    err_admin = okta_group_is_admin(entry->guard->okta, token,
+                                    group->id[0] != '\0' ? group->id : NO_GROUP, &admin);
+    if (err == ERR_OK && (err_admin != ERR_OK || admin)) {
+        log_line(LOG_WARN,
+                 "a group is out of reach: it carries an administrator role, or "
+                 "whether it does is not known",
+                 LOG_T("group", group->id), LOG_T("error", err_name(err_admin)));
+        err = ERR_NONE;
     }
     *found = err == ERR_OK;
-    return err == ERR_NONE || err == ERR_INPUT ? ERR_OK : err;
+    return ERR_OK;
 }
 
 /* The person himself, where no Okta account is needed: his id is the hash that owns his records. */
@@ -152,6 +174,7 @@ static enum err look_up(struct entry *entry, bool *found, const char **reason)
     if (err == ERR_OK) {
         err = look_up_group(entry, &token, &group);
     }
+    guard_okta_answered(entry, err);
     if (err != ERR_OK) {
         *reason = okta_reason(err);
     }
@@ -232,6 +255,7 @@ static void compare_target(struct entry *entry, const char **reason)
             err = ERR_NONE;
         }
     }
+    guard_okta_answered(entry, err);
     if (err != ERR_OK) {
         *reason = err == ERR_NONE || err == ERR_INPUT ? "target_changed" : okta_reason(err);
     }

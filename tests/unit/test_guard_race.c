@@ -546,6 +546,7 @@ static void row_65_held_until_acknowledged(void **state)
     propose(w, "c1", &answer);
     expect_reason(w, &answer, "held");
     test_now -= HOURS(24 * 20);
+    world_person(w, ALICE, "alice@example.test", true);
     load(w, unknown.invocation, &invocation);
     invocation.acknowledged = true;
     assert_int_equal(invocation_save(w->store.store, &invocation, test_now), ERR_OK);
