@@ -43,7 +43,10 @@ static const struct command commands[] = {
      "sessions list --sub SUB [--iss ISSUER] [--json]\n"
      "    The live sessions of one person.  ISSUER defaults to OIDC_ISSUER.\n"
      "sessions end-all --sub SUB [--iss ISSUER] [--json]\n"
-     "    End them all, and every sign-in of that person that is under way.\n"},
+     "    End them all, and every sign-in of that person that is under way.\n"
+     "sessions allow-again --sub SUB [--iss ISSUER] [--json]\n"
+     "    For who ended all sessions while the clock was ahead, and cannot sign in until\n"
+     "    that time comes: what counts is now instead.  Set the clock right first.\n"},
     {"epoch", command_epoch,
      "epoch new [--json]\n"
      "    After restoring a backup of the database: void every record in it, so that no\n"

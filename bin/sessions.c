@@ -65,6 +65,26 @@ static enum err end_all(struct store *store, const uint8_t owner[RECORD_ID_SIZE]
     return err;
 }
 
+/* ERR_NONE, which is a plain no: nothing keeps the person out. */
+static enum err allow_again(struct store *store, const uint8_t owner[RECORD_ID_SIZE], bool json)
+{
+    enum err err = session_allow_again(store, owner, clock_now());
+
+    if (err == ERR_OK) {
+        (void)puts(json ? "{\"allowed\":true}" : "the person can sign in again");
+    } else if (err == ERR_NONE) {
+        (void)puts(json ? "{\"allowed\":false}" : "no sign-out lies in the future: nothing to do");
+    }
+    return err;
+}
+
+typedef enum err work_fn(struct store *store, const uint8_t owner[RECORD_ID_SIZE], bool json);
+
+static const struct {
+    const char *word;
+    work_fn *run;
+} works[] = {{"list", list}, {"end-all", end_all}, {"allow-again", allow_again}};
+
 int command_sessions(int argc, char **argv)
 {
     bool json = false;
@@ -73,16 +93,20 @@ int command_sessions(int argc, char **argv)
         {"json", &json, NULL}, {"iss", NULL, &iss}, {"sub", NULL, &sub}, {NULL, NULL, NULL}};
     uint8_t owner[RECORD_ID_SIZE];
     struct command_place place;
-    bool ending;
+    work_fn *work = NULL;
     size_t count;
     enum err err;
 
     if (!command_options(argc, argv, options, &word, 1, &count)) {
         return COMMAND_USAGE;
     }
-    ending = strcmp(word, "end-all") == 0;
-    if (!ending && strcmp(word, "list") != 0) {
-        return usage("sessions wants list or end-all");
+    for (size_t i = 0; i < COUNT(works); i++) {
+        if (strcmp(word, works[i].word) == 0) {
+            work = works[i].run;
+        }
+    }
+    if (work == NULL) {
+        return usage("sessions wants list, end-all or allow-again");
     }
     if (sub == NULL || sub[0] == '\0') {
         return usage("sessions wants --sub: the person's id at the issuer, not the e-mail");
@@ -97,10 +121,10 @@ int command_sessions(int argc, char **argv)
     }
     if (err == ERR_OK) {
         person_owner(iss, sub, owner);
-        err = ending ? end_all(place.store, owner, json) : list(place.store, owner, json);
+        err = work(place.store, owner, json);
     }
     command_close(&place);
-    if (err != ERR_OK) {
+    if (err != ERR_OK && err != ERR_NONE) {
         (void)fprintf(stderr, "countersign: not done: %s\n", err_name(err));
     }
     return command_exit(err);

@@ -56,9 +56,70 @@ static enum err check_iss(struct request *request, struct oidc *oidc)
     return err;
 }
 
+static const struct failure {
+    enum err err;
+    int status;
+    const char *code;
+    const char *title;
+    const char *text;
+} FAILURES[] = {
+    {ERR_INPUT, 400, "bad_request", "This sign-in cannot begin",
+     "The address that led here is not one that this site gave. Begin the sign-in here."},
+    {ERR_LIMIT, 429, "too_many", "Too many sign-ins were begun",
+     "This browser began many sign-ins and finished none. Wait some minutes, then try again."},
+    {ERR_DENIED, 503, "unavailable", "Too many sign-ins at once",
+     "More people than this site can take are signing in. Wait some minutes, then try again."},
+    {ERR_REMOTE, 502, "remote_failed", "The sign-in provider does not answer",
+     "Wait a moment, then try again. If it goes on, tell whoever runs this site."},
+    {ERR_CONFIG, 500, "server_error", "This site cannot sign you in",
+     "It and its sign-in provider do not fit together. Tell whoever runs this site."},
+};
+
+/* What happened and how to go on, to where the person wanted. */
+static enum err failure(struct request *request, struct response *response, const char *return_to,
+                        enum err why)
+{
+    struct buf html = buf_make(8192);
+    struct buf query = buf_make(4096);
+    const struct failure *found = NULL;
+    enum err err;
+
+    for (size_t i = 0; i < COUNT(FAILURES); i++) {
+        if (FAILURES[i].err == why) {
+            found = &FAILURES[i];
+        }
+    }
+    if (!found) {
+        return why;
+    }
+    if (found->status == 429 || found->status == 503) {
+        response_header(response, "Retry-After", "60");
+    }
+    if (!request_is_navigation(request)) {
+        return response_error(response, found->status, found->code, found->text);
+    }
+    form_add(&query, "return_to", return_to);
+    buf_adds(&html, "<p>");
+    buf_adds(&html, found->text);
+    buf_adds(&html, "</p><p class=\"muted\">Request ");
+    html_add(&html, request_id(request));
+    buf_adds(&html, "</p><p><a class=\"button\" href=\"");
+    html_add(&html, config_text(request_app(request)->config, CFG_BASE_PATH));
+    buf_adds(&html, "/login?");
+    html_add(&html, buf_str(&query));
+    buf_adds(&html, "\">Try again</a></p>");
+    err = buf_err(&query) == ERR_OK ? buf_err(&html) : buf_err(&query);
+    if (err == ERR_OK) {
+        err = response_page(response, found->status, found->title, buf_str(&html));
+    }
+    buf_free(&query);
+    buf_free(&html);
+    return err;
+}
+
 /*
  * 302 to the provider; 400 an iss of another provider; 403 not a navigation; 429
- * too many flows begun; 5xx the provider cannot be used.
+ * too many flows begun by this browser, 503 by all; 5xx the provider cannot be used.
  */
 static enum err begin(struct request *request, struct response *response)
 {
@@ -69,7 +130,7 @@ static enum err begin(struct request *request, struct response *response)
     uint8_t random[LOGIN_RANDOM];
     char cookie[LOGIN_COOKIE_SIZE];
     struct buf return_to = buf_make(1024);
-    struct buf url = buf_make((size_t)8 * 1024);
+    struct buf url = buf_make_secret((size_t)8 * 1024); /* state and nonce */
     enum err err;
 
     /* A script or an image that asks here would only leave a flow behind, and a cookie. */
@@ -83,9 +144,9 @@ static enum err begin(struct request *request, struct response *response)
     if (request_cookie(request, LOGIN_COOKIE, &browser) != ERR_OK) {
         browser = NULL;
     }
-    err = check_iss(request, oidc);
+    err = local_path(wanted, &return_to);
     if (err == ERR_OK) {
-        err = local_path(wanted, &return_to);
+        err = check_iss(request, oidc);
     }
     if (err == ERR_OK) {
         err = random_bytes(random, sizeof random);
@@ -97,6 +158,8 @@ static enum err begin(struct request *request, struct response *response)
     if (err == ERR_OK) {
         response_cookie(response, LOGIN_COOKIE, cookie, LOGIN_COOKIE_SECONDS);
         err = response_redirect(response, buf_str(&url));
+    } else {
+        err = failure(request, response, buf_str(&return_to), err);
     }
     wipe(random, sizeof random);
     wipe(cookie, sizeof cookie);

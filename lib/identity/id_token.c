@@ -144,10 +144,16 @@ enum err oidc_verify_id_token(struct oidc *oidc, const char *id_token,
         goto done;
     }
     err = jose_verify(keys->keys, JOSE_SIGNED, id_token, len, claims, &header);
-    if (err == ERR_NONE) {
+    /* Wrong by a key that fits: it may have been replaced under its kid, or without one (row 18).
+     */
+    if (err == ERR_NONE || err == ERR_FORGED) {
+        enum err had = err;
+
         err = oidc_keys_newer(oidc, &metadata, keys, now, &newer);
         if (err == ERR_OK) {
             err = jose_verify(newer->keys, JOSE_SIGNED, id_token, len, claims, &header);
+        } else if (had == ERR_FORGED && err != ERR_MEMORY) {
+            err = had;
         }
     }
     switch (err) {

@@ -31,7 +31,10 @@ struct oidc_metadata { /* from discovery, validated: issuer equal byte for byte,
     bool iss_parameter_supported;
 };
 
-/* ERR_REMOTE: unreachable or odd; ERR_CONFIG: another issuer, or endpoints refused (rows 13, 14).
+/*
+ * ERR_REMOTE: unreachable or odd; ERR_CONFIG: another issuer, or endpoints refused
+ * (rows 13, 14).  One that was right and cannot be fetched anew holds for ten
+ * minutes more, as do keys; a failure is answered again for five seconds.
  */
 WARN_UNUSED enum err oidc_metadata(struct oidc *oidc, msec now, struct oidc_metadata *out);
 
@@ -44,7 +47,8 @@ WARN_UNUSED enum err oidc_metadata(struct oidc *oidc, msec now, struct oidc_meta
  * Begin a flow: one KIND_LOGIN record under the hash of state, bound to the
  * browser by the login cookie.  browser is the cookie's present value or NULL
  * (then a new one is made); cookie receives what to set.  url: where to send the
- * browser.  return_to is a local path, already checked.
+ * browser.  return_to is a local path, already checked.  ERR_LIMIT: this browser
+ * began too many.  ERR_DENIED: all browsers together did, and no more are kept.
  */
 WARN_UNUSED enum err oidc_login_begin(struct oidc *oidc, const char *browser, const char *return_to,
                                       msec now, const uint8_t random[LOGIN_RANDOM],
@@ -96,8 +100,10 @@ WARN_UNUSED enum err oidc_logout_url(struct oidc *oidc, const struct secret *id_
 /* RFC 7009. Failure is logged and told, never fatal to a logout. */
 WARN_UNUSED enum err oidc_revoke(struct oidc *oidc, const struct secret *refresh_token, msec now);
 
-/* Only a local path survives: "/" and ASCII, no "//", backslash, control, dot segments. NULL ->
- * false. */
+/*
+ * Only a local path survives: "/" and ASCII, no "//", backslash, control, dot
+ * segments; nor the sign-in's own (/login, /callback, /logout).  NULL: false.
+ */
 bool return_to_is_local(const char *return_to);
 
 /*

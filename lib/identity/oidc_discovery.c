@@ -176,7 +176,7 @@ static bool in_memory(struct oidc *oidc, msec now, struct oidc_metadata *out)
     pthread_mutex_lock(&oidc->lock);
     /* A clock that stepped back must not keep it for longer. */
     found = oidc->have_metadata && now < oidc->metadata_until &&
-            now >= oidc->metadata_until - OIDC_IN_MEMORY;
+            now >= oidc->metadata_until - OIDC_IN_MEMORY - OIDC_CLOCK_SKEW;
     if (found) {
         *out = oidc->metadata;
     }
@@ -184,39 +184,85 @@ static bool in_memory(struct oidc *oidc, msec now, struct oidc_metadata *out)
     return found;
 }
 
-enum err oidc_metadata(struct oidc *oidc, msec now, struct oidc_metadata *out)
+static void install(struct oidc *oidc, const struct oidc_metadata *metadata, msec now)
+{
+    pthread_mutex_lock(&oidc->lock);
+    oidc->metadata = *metadata;
+    oidc->metadata_until = now + OIDC_IN_MEMORY;
+    oidc->have_metadata = true;
+    pthread_mutex_unlock(&oidc->lock);
+}
+
+static enum err from_store(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec now,
+                           struct oidc_metadata *out, bool *fresh)
 {
     struct record record = {0};
-    uint8_t id[RECORD_ID_SIZE];
-    enum err err = ERR_OK;
+    enum err err = oidc_cache_get(oidc, id, now, &record);
 
-    if (in_memory(oidc, now, out)) {
-        return ERR_OK;
-    }
-    pthread_mutex_lock(&oidc->fetching);
-    if (in_memory(oidc, now, out)) {
-        goto done;
-    }
-    hash_parts(id, "discovery", oidc->issuer, (const char *)NULL);
-    err = oidc_cache_get(oidc, id, now, &record);
+    *fresh = false;
     if (err == ERR_OK) {
+        *fresh = oidc_cache_fresh(&record, now);
         err = read_text(oidc, record.payload, record.payload_len, out, NULL);
         if (err != ERR_OK && err != ERR_MEMORY) {
             err = ERR_NONE; /* the rules were tightened since: ask again */
         }
     }
-    if (err == ERR_NONE) {
+    record_free(&record);
+    return err;
+}
+
+/* The right to fetch is ours; whoever had it before may have brought what we need. */
+static enum err refetch(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec now,
+                        struct oidc_metadata *out)
+{
+    msec began = clock_monotonic();
+    enum err err;
+
+    if (in_memory(oidc, now, out)) {
+        return ERR_OK;
+    }
+    err = oidc_failure_recent(oidc, &oidc->document_failure, now);
+    if (err == ERR_OK) {
         err = fetch(oidc, id, now, out);
+        oidc_failure_note(oidc, &oidc->document_failure, err, now, began);
     }
     if (err == ERR_OK) {
-        pthread_mutex_lock(&oidc->lock);
-        oidc->metadata = *out;
-        oidc->metadata_until = now + OIDC_IN_MEMORY;
-        oidc->have_metadata = true;
-        pthread_mutex_unlock(&oidc->lock);
+        install(oidc, out, now);
     }
-done:
-    pthread_mutex_unlock(&oidc->fetching);
-    record_free(&record);
+    return err;
+}
+
+enum err oidc_metadata(struct oidc *oidc, msec now, struct oidc_metadata *out)
+{
+    struct oidc_metadata former;
+    uint8_t id[RECORD_ID_SIZE];
+    bool fresh;
+    enum err kept;
+    enum err err;
+
+    if (in_memory(oidc, now, out)) {
+        return ERR_OK;
+    }
+    hash_parts(id, "discovery", oidc->issuer, (const char *)NULL);
+    kept = from_store(oidc, id, now, &former, &fresh);
+    if (kept == ERR_OK && fresh) {
+        install(oidc, &former, now);
+        *out = former;
+        return ERR_OK;
+    }
+    if (kept != ERR_OK && kept != ERR_NONE) {
+        return kept;
+    }
+    /* With something to go on with nobody waits for another's fetch. */
+    err = ERR_REMOTE;
+    if (oidc_fetch_begin(oidc, kept == ERR_OK ? 0 : OIDC_FETCH_WAIT)) {
+        err = refetch(oidc, id, now, out);
+        oidc_fetch_end(oidc);
+    }
+    /* Silence only: a provider that now calls itself something else is not believed (row 13). */
+    if (err == ERR_REMOTE && kept == ERR_OK) {
+        *out = former;
+        err = ERR_OK;
+    }
     return err;
 }

@@ -8,6 +8,9 @@
 #include <pthread.h>
 
 #define OIDC_CACHED MINUTES(10)    /* a discovery document or key set in the store */
+#define OIDC_STALE MINUTES(10)     /* and for so much longer, while no newer one can be had */
+#define OIDC_FAILED SECONDS(5)     /* a fetch that failed is not tried again in this time */
+#define OIDC_FETCH_WAIT SECONDS(6) /* for another thread's fetch, whose deadline is 5 s */
 #define OIDC_IN_MEMORY SECONDS(60) /* the parsed form in this process */
 #define OIDC_REFETCH MINUTES(1)    /* at most one fetch for an unknown kid in this time */
 #define OIDC_CLOCK_SKEW SECONDS(60)
@@ -20,6 +23,12 @@ struct oidc_keys {
     unsigned references;            /* under oidc.lock */
 };
 
+/* A fetch that failed: what with, and until when nobody tries again. */
+struct oidc_failure {
+    enum err err;
+    msec until;
+};
+
 struct oidc {
     const struct config *config;
     struct http *http;
@@ -27,25 +36,41 @@ struct oidc {
     char issuer[256];
     char redirect_uri[512];
     char signed_out_uri[512];
-    pthread_mutex_t fetching; /* held over the network, so that one thread fetches for all */
+    pthread_mutex_t fetching; /* held over the network, so that one thread fetches for all:
+                                 taken by oidc_fetch_begin only, which waits for a bounded time */
     pthread_mutex_t lock;     /* what follows; never held over the network or the store */
     bool have_metadata;
     struct oidc_metadata metadata;
     msec metadata_until;
     struct oidc_keys *keys;
     msec keys_until;
+    struct oidc_failure document_failure;
+    struct oidc_failure keys_failure;
 };
 
-/* ---- oidc.c ---- */
-/* A cached text. ERR_NONE when there is none that opens. */
+/* ---- oidc_cache.c ---- */
+/* A cached text, fresh or stale. ERR_NONE when there is none that opens. */
 WARN_UNUSED enum err oidc_cache_get(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], msec now,
                                     struct record *out);
+/* Younger than OIDC_CACHED? For what oidc_cache_put wrote. */
+bool oidc_cache_fresh(const struct record *record, msec now);
 /* Best effort: a cache that cannot be written costs a fetch, nothing else. */
 void oidc_cache_put(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], const char *text,
                     size_t len, msec now);
 /* A GET of a JSON document. ERR_REMOTE unless a complete 200 came. */
 WARN_UNUSED enum err oidc_fetch(struct oidc *oidc, const char *url, size_t body_max,
                                 struct http_response *response);
+/* The right to fetch, waited for at most this long (0: not at all); true: give it back. */
+WARN_UNUSED bool oidc_fetch_begin(struct oidc *oidc, msec wait);
+void oidc_fetch_end(struct oidc *oidc);
+/* ERR_OK, or what the last fetch failed with when that was less than OIDC_FAILED ago. */
+WARN_UNUSED enum err oidc_failure_recent(struct oidc *oidc, const struct oidc_failure *failure,
+                                         msec now);
+/* began: clock_monotonic() before the fetch, since now is from before it too. */
+void oidc_failure_note(struct oidc *oidc, struct oidc_failure *failure, enum err err, msec now,
+                       msec began);
+
+/* ---- oidc.c ---- */
 /* NULL when the configuration has none. Borrowed. */
 const struct secret *oidc_client_secret(const struct oidc *oidc, enum oidc_client client);
 /* oidc_client_post with a deadline of its own; 0 is the client's default. */

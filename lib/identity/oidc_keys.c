@@ -85,7 +85,8 @@ static struct oidc_keys *in_memory(struct oidc *oidc, msec now)
     struct oidc_keys *keys = NULL;
 
     pthread_mutex_lock(&oidc->lock);
-    if (oidc->keys && now < oidc->keys_until && now >= oidc->keys_until - OIDC_IN_MEMORY) {
+    if (oidc->keys && now < oidc->keys_until &&
+        now >= oidc->keys_until - OIDC_IN_MEMORY - OIDC_CLOCK_SKEW) {
         keys = oidc->keys;
         keys->references++;
     }
@@ -100,16 +101,18 @@ static void cache_id(const char *what, const struct oidc_metadata *metadata,
 }
 
 static enum err from_store(struct oidc *oidc, const struct oidc_metadata *metadata, msec now,
-                           struct oidc_keys **out)
+                           struct oidc_keys **out, bool *fresh)
 {
     struct record record = {0};
     uint8_t id[RECORD_ID_SIZE];
     enum err err;
 
     *out = NULL;
+    *fresh = false;
     cache_id("jwks", metadata, id);
     err = oidc_cache_get(oidc, id, now, &record);
     if (err == ERR_OK) {
+        *fresh = oidc_cache_fresh(&record, now);
         err = parse(record.payload, record.payload_len, out);
         if (err == ERR_REMOTE) {
             err = ERR_NONE;
@@ -124,9 +127,14 @@ static enum err from_network(struct oidc *oidc, const struct oidc_metadata *meta
 {
     struct http_response response = {0};
     uint8_t id[RECORD_ID_SIZE];
-    enum err err = oidc_fetch(oidc, metadata->jwks_uri, KEY_SET_MAX, &response);
+    msec began = clock_monotonic();
+    enum err err = oidc_failure_recent(oidc, &oidc->keys_failure, now);
 
     *out = NULL;
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = oidc_fetch(oidc, metadata->jwks_uri, KEY_SET_MAX, &response);
     if (err == ERR_OK) {
         err = parse(buf_str(&response.body), response.body.len, out);
         if (err == ERR_REMOTE) {
@@ -137,31 +145,59 @@ static enum err from_network(struct oidc *oidc, const struct oidc_metadata *meta
         cache_id("jwks", metadata, id);
         oidc_cache_put(oidc, id, buf_str(&response.body), response.body.len, now);
     }
+    oidc_failure_note(oidc, &oidc->keys_failure, err, now, began);
     http_response_free(&response);
+    return err;
+}
+
+/* The right to fetch is ours; whoever had it before may have brought what we need. */
+static enum err refetch(struct oidc *oidc, const struct oidc_metadata *metadata, msec now,
+                        struct oidc_keys **out)
+{
+    enum err err = ERR_OK;
+
+    *out = in_memory(oidc, now);
+    if (!*out) {
+        err = from_network(oidc, metadata, now, out);
+        if (err == ERR_OK) {
+            install(oidc, *out, now);
+        }
+    }
     return err;
 }
 
 enum err oidc_keys_acquire(struct oidc *oidc, const struct oidc_metadata *metadata, msec now,
                            struct oidc_keys **out)
 {
-    enum err err = ERR_OK;
+    struct oidc_keys *former = NULL;
+    bool fresh;
+    enum err err;
 
     *out = in_memory(oidc, now);
     if (*out) {
         return ERR_OK;
     }
-    pthread_mutex_lock(&oidc->fetching);
-    *out = in_memory(oidc, now);
-    if (!*out) {
-        err = from_store(oidc, metadata, now, out);
-        if (err == ERR_NONE) {
-            err = from_network(oidc, metadata, now, out);
-        }
-        if (err == ERR_OK) {
-            install(oidc, *out, now);
-        }
+    err = from_store(oidc, metadata, now, &former, &fresh);
+    if (err == ERR_OK && fresh) {
+        install(oidc, former, now);
+        *out = former;
+        return ERR_OK;
     }
-    pthread_mutex_unlock(&oidc->fetching);
+    if (err != ERR_OK && err != ERR_NONE) {
+        return err;
+    }
+    /* With something to go on with nobody waits for another's fetch. */
+    err = ERR_REMOTE;
+    if (oidc_fetch_begin(oidc, former ? 0 : OIDC_FETCH_WAIT)) {
+        err = refetch(oidc, metadata, now, out);
+        oidc_fetch_end(oidc);
+    }
+    if (err == ERR_REMOTE && former) {
+        *out = former;
+        former = NULL;
+        err = ERR_OK;
+    }
+    oidc_keys_release(oidc, former);
     return err;
 }
 
@@ -202,7 +238,8 @@ static bool fetch_is_over(struct oidc *oidc, const uint8_t id[RECORD_ID_SIZE], m
 static enum err other_than(struct oidc *oidc, const struct oidc_metadata *metadata,
                            const struct oidc_keys *known, msec now, struct oidc_keys **out)
 {
-    enum err err = from_store(oidc, metadata, now, out);
+    bool fresh;
+    enum err err = from_store(oidc, metadata, now, out, &fresh);
 
     if (err == ERR_OK && memcmp((*out)->digest, known->digest, sizeof known->digest) == 0) {
         oidc_keys_release(oidc, *out);
@@ -243,21 +280,27 @@ enum err oidc_keys_newer(struct oidc *oidc, const struct oidc_metadata *metadata
 
     *out = NULL;
     cache_id("jwks-refetch", metadata, claim_id);
-    pthread_mutex_lock(&oidc->fetching);
+    if (!oidc_fetch_begin(oidc, OIDC_FETCH_WAIT)) {
+        return ERR_REMOTE;
+    }
     err = other_than(oidc, metadata, known, now, out);
     if (err == ERR_NONE) {
-        err = claim(oidc, claim_id, now, &claimed);
+        err = oidc_failure_recent(oidc, &oidc->keys_failure, now);
+        if (err == ERR_OK) {
+            err = claim(oidc, claim_id, now, &claimed);
+        }
         if (err == ERR_OK) {
             err = from_network(oidc, metadata, now, out);
             claim_done(oidc, &claimed, now);
-        } else if (err == ERR_CONFLICT) {
-            err = await(oidc, metadata, claim_id, known, now, out);
         }
+    }
+    oidc_fetch_end(oidc);
+    if (err == ERR_CONFLICT) { /* another's fetch is not ours to hold everybody up for */
+        err = await(oidc, metadata, claim_id, known, now, out);
     }
     if (err == ERR_OK) {
         install(oidc, *out, now);
     }
-    pthread_mutex_unlock(&oidc->fetching);
     record_free(&claimed);
     return err;
 }

@@ -3,6 +3,7 @@
  * the browser by a cookie: tabs do not collide, and a state from one browser is
  * nothing in another (RFC 9700 section 4.7).
  */
+#include "base/log.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "crypto/pkce.h"
@@ -14,6 +15,11 @@
 
 #define PART (LOGIN_RANDOM / 4)
 #define FLOWS_MAX 30 /* per browser cookie within LOGIN_LIFETIME */
+/*
+ * Of all browsers together within LOGIN_LIFETIME, since who sends no cookie is
+ * counted nowhere else: what bounds the records that strangers can make us keep.
+ */
+#define FLOWS_IN_ALL_MAX 20000
 #define FLOW_TEXT_MAX 4096
 
 void login_flow_free(struct login_flow *flow)
@@ -100,7 +106,7 @@ static enum err authorization_url(const struct oidc *oidc, const struct oidc_met
 {
     const char *connection = config_text(oidc->config, CFG_AUTH0_CONNECTION_NAME);
     char code_challenge[PKCE_SIZE];
-    struct buf query = buf_make(OIDC_QUERY_MAX);
+    struct buf query = buf_make_secret(OIDC_QUERY_MAX);
     enum err err;
 
     pkce_code_challenge(flow->code_verifier, code_challenge);
@@ -123,6 +129,34 @@ static enum err authorization_url(const struct oidc *oidc, const struct oidc_met
     return err == ERR_OK ? buf_err(url) : err;
 }
 
+/*
+ * The common count is read before anything is written, and raised only by a flow
+ * that begins: neither can make rows without end, nor can one browser use up the
+ * common count by what it is refused.
+ */
+static enum err flows_count(struct oidc *oidc, const char *browser, msec now)
+{
+    uint8_t all[RECORD_ID_SIZE];
+    uint8_t own[RECORD_ID_SIZE];
+    int64_t flows = 0;
+    enum err err;
+
+    hash_parts(all, "login flows", (const char *)NULL);
+    err = record_count(oidc->store, all, 0, LOGIN_LIFETIME, now, &flows);
+    if (err == ERR_OK && flows >= FLOWS_IN_ALL_MAX) {
+        log_line(LOG_WARN, "more sign-ins were begun than are kept", LOG_N("flows", flows));
+        return ERR_DENIED;
+    }
+    if (err == ERR_OK && is_login_token(browser)) {
+        hash_parts(own, "login rate", browser, (const char *)NULL);
+        err = record_count(oidc->store, own, 1, LOGIN_LIFETIME, now, &flows);
+        if (err == ERR_OK && flows > FLOWS_MAX) {
+            err = ERR_LIMIT;
+        }
+    }
+    return err == ERR_OK ? record_count(oidc->store, all, 1, LOGIN_LIFETIME, now, &flows) : err;
+}
+
 enum err oidc_login_begin(struct oidc *oidc, const char *browser, const char *return_to, msec now,
                           const uint8_t random[LOGIN_RANDOM], char cookie[LOGIN_COOKIE_SIZE],
                           struct buf *url)
@@ -131,8 +165,6 @@ enum err oidc_login_begin(struct oidc *oidc, const char *browser, const char *re
     struct record record = {.kind = KIND_LOGIN, .expires_at = now + LOGIN_LIFETIME};
     struct login_flow flow = {.started_at = now};
     char state[LOGIN_COOKIE_SIZE];
-    uint8_t rate_id[RECORD_ID_SIZE];
-    int64_t flows = 0;
     enum err err;
 
     base64url_encode(random, PART, state);
@@ -144,16 +176,12 @@ enum err oidc_login_begin(struct oidc *oidc, const char *browser, const char *re
         base64url_encode(random + (size_t)3 * PART, PART, cookie);
     }
     login_browser_hash(cookie, flow.browser);
-    hash_parts(rate_id, "login rate", cookie, (const char *)NULL);
     err = return_to_is_local(return_to) ? text_dup(return_to, &flow.return_to) : ERR_INPUT;
     if (err == ERR_OK) {
         err = oidc_metadata(oidc, now, &metadata);
     }
     if (err == ERR_OK) {
-        err = record_count(oidc->store, rate_id, 1, LOGIN_LIFETIME, now, &flows);
-    }
-    if (err == ERR_OK && flows > FLOWS_MAX) {
-        err = ERR_LIMIT;
+        err = flows_count(oidc, browser, now);
     }
     if (err == ERR_OK) {
         err = login_flow_write(&flow, &record);

@@ -11,7 +11,7 @@ enum err oidc_logout_url(struct oidc *oidc, const struct secret *id_token, const
                          msec now, struct buf *url)
 {
     struct oidc_metadata metadata;
-    struct buf query = buf_make((size_t)48 * 1024);
+    struct buf query = buf_make_secret((size_t)48 * 1024);
     enum err err = oidc_metadata(oidc, now, &metadata);
 
     /* Signing out here must not depend on the provider being there. */

@@ -42,6 +42,19 @@ static bool query_is_plain(const char *query)
     return true;
 }
 
+/* Back to the sign-in itself would be a circle, and to the sign-out the end of it. */
+static bool is_sign_in(const char *path, size_t len)
+{
+    static const char *const own[] = {"/login", "/callback", "/logout"};
+
+    for (size_t i = 0; i < COUNT(own); i++) {
+        if (strlen(own[i]) == len && memcmp(path, own[i], len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /*
  * A path of ours is unreserved characters and slashes; a query, forms of them.
  * Listing what is allowed leaves nothing to disagree about: no colon (a scheme),
@@ -64,6 +77,6 @@ bool return_to_is_local(const char *return_to)
             return false;
         }
     }
-    return !has_dot_segment(return_to, path_len) &&
+    return !has_dot_segment(return_to, path_len) && !is_sign_in(return_to, path_len) &&
            (return_to[path_len] == '\0' || query_is_plain(return_to + path_len + 1));
 }

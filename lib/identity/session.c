@@ -175,6 +175,11 @@ enum err session_from_record(const struct record *record, const struct session_l
         if (now >= out->idle_expires_at || now >= record->expires_at) {
             err = ERR_NONE;
         }
+        /* By a clock that stepped back both limits would be that much further away (row 32). */
+        if (limits && (now < out->seen_at - SESSION_CLOCK_SKEW ||
+                       now < out->created_at - SESSION_CLOCK_SKEW)) {
+            err = ERR_NONE;
+        }
     }
     if (err != ERR_OK) {
         session_free(out);
@@ -242,6 +247,7 @@ enum err session_create(struct store *store, const struct session_limits *limits
      */
     err = session_not_before(store, out->person.owner, now, &not_before);
     if (err == ERR_OK && started_at <= not_before) {
+        session_not_before_told(not_before, now);
         err = ERR_NONE;
     }
 done:
@@ -347,7 +353,10 @@ enum err session_end(struct store *store, const uint8_t id[RECORD_ID_SIZE])
     enum err session = record_delete(store, KIND_SESSION, id);
     enum err tokens = record_delete(store, KIND_TOKENS, id);
 
-    return session != ERR_OK && session != ERR_NONE ? session
-           : tokens != ERR_OK && tokens != ERR_NONE ? tokens
-                                                    : session;
+    /* Without its session nobody is given them: the person is signed out, and must be told so. */
+    if (tokens != ERR_OK && tokens != ERR_NONE) {
+        log_line(LOG_ERROR, "the tokens of a session could not be deleted; they expire with it",
+                 LOG_T("reason", err_name(tokens)));
+    }
+    return session;
 }

@@ -52,8 +52,8 @@ WARN_UNUSED enum err session_create(struct store *store, const struct session_li
 /*
  * The session named by a cookie's value.  ERR_NONE (unknown, malformed, or past
  * a limit) is ordinary.  Touches one row; writes only when a tenth of the idle
- * limit has gone by, and a lost race for that write is not an error.  A clock
- * that stepped back extends nothing.
+ * limit has gone by, and a lost race for that write is not an error.  A session of
+ * a time to come (a clock that stepped back) is ERR_NONE until that time.
  */
 WARN_UNUSED enum err session_load(struct store *store, const struct session_limits *limits,
                                   const char *token, msec now, struct session *out);
@@ -65,12 +65,22 @@ WARN_UNUSED enum err session_load(struct store *store, const struct session_limi
 WARN_UNUSED enum err session_check(struct store *store, const struct session_limits *limits,
                                    const uint8_t id[RECORD_ID_SIZE], msec now, struct session *out);
 
-/* End one session and its tokens. ERR_NONE when it was already gone. */
+/*
+ * End one session and its tokens. ERR_NONE when it was already gone.  An error
+ * means that it is still there; tokens that could not be deleted are logged.
+ */
 WARN_UNUSED enum err session_end(struct store *store, const uint8_t id[RECORD_ID_SIZE]);
 
 /* Sign out everywhere: not_before first, then every session. *ended counts. */
 WARN_UNUSED enum err session_end_all(struct store *store, const uint8_t owner[RECORD_ID_SIZE],
                                      msec now, size_t *ended);
+/*
+ * Lower a not_before that has not come yet (it was set by a clock that was ahead,
+ * and no sign-in before it counts) to now.  For the operator.  ERR_NONE: it is not
+ * in the future.
+ */
+WARN_UNUSED enum err session_allow_again(struct store *store, const uint8_t owner[RECORD_ID_SIZE],
+                                         msec now);
 
 struct session_list {
     struct session *sessions;
@@ -80,7 +90,10 @@ WARN_UNUSED enum err session_list(struct store *store, const uint8_t owner[RECOR
                                   msec now, struct session_list *out);
 void session_list_free(struct session_list *list);
 
-/* The refresh token, apart (KIND_TOKENS). put replaces. get: ERR_NONE when there is none. */
+/*
+ * The refresh token, apart (KIND_TOKENS). put replaces; ERR_NONE: the session ended
+ * meanwhile, and nothing is kept.  get: ERR_NONE when there is none.
+ */
 WARN_UNUSED enum err session_tokens_put(struct store *store, const struct session *session,
                                         const struct secret *refresh_token,
                                         const struct secret *id_token, msec now);

@@ -50,6 +50,17 @@ enum err session_not_before(struct store *store, const uint8_t owner[RECORD_ID_S
     return err;
 }
 
+void session_not_before_told(msec not_before, msec now)
+{
+    if (not_before <= now + SESSION_CLOCK_SKEW) {
+        return;
+    }
+    log_line(LOG_ERROR,
+             "a person who signed out everywhere while this host's clock was ahead cannot sign in "
+             "until that time; with the clock right, run: countersign sessions allow-again",
+             LOG_N("not_before", not_before), LOG_N("now", now));
+}
+
 static enum err not_before_text(msec now, struct record *record)
 {
     struct buf text = buf_make(64);
@@ -59,8 +70,9 @@ static enum err not_before_text(msec now, struct record *record)
     return buf_take(&text, &record->payload);
 }
 
-/* Raise not_before to now; it never falls. */
-static enum err not_before_set(struct store *store, const uint8_t owner[RECORD_ID_SIZE], msec now)
+/* Raise not_before to now, where it is below; with lower, set it to now where it is above. */
+static enum err not_before_set(struct store *store, const uint8_t owner[RECORD_ID_SIZE], msec now,
+                               bool lower)
 {
     enum err err = ERR_CONFLICT;
 
@@ -69,8 +81,8 @@ static enum err not_before_set(struct store *store, const uint8_t owner[RECORD_I
         msec present = 0;
 
         err = session_not_before(store, owner, now, &present);
-        if (err != ERR_OK || present >= now) {
-            return err;
+        if (err != ERR_OK || (lower ? present <= now : present >= now)) {
+            return err == ERR_OK && lower ? ERR_NONE : err;
         }
         err = record_get(store, KIND_OWNER, owner, now, &record);
         if (err == ERR_NONE) {
@@ -93,10 +105,16 @@ static enum err not_before_set(struct store *store, const uint8_t owner[RECORD_I
     return err;
 }
 
+enum err session_allow_again(struct store *store, const uint8_t owner[RECORD_ID_SIZE], msec now)
+{
+    /* To now, not away: every session and sign-in from before stays ended. */
+    return not_before_set(store, owner, now, true);
+}
+
 enum err session_end_all(struct store *store, const uint8_t owner[RECORD_ID_SIZE], msec now,
                          size_t *ended)
 {
-    enum err err = not_before_set(store, owner, now);
+    enum err err = not_before_set(store, owner, now, false);
 
     *ended = 0;
     /* Rounds, because a list is cut at its maximum; bounded, because each round deletes. */

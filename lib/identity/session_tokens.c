@@ -3,6 +3,7 @@
  * program which only needs to know who is there cannot open them.
  */
 #include "base/json.h"
+#include "base/log.h"
 #include "identity/session.h"
 
 #include <string.h>
@@ -61,6 +62,17 @@ enum err session_tokens_put(struct store *store, const struct session *session,
                                  : record_put(store, &record, now);
         }
         record_free(&record);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    /*
+     * Who ends a session deletes it first and its tokens then, so either they found
+     * these or we find the session gone.
+     */
+    err = record_exists(store, KIND_SESSION, session->id, now);
+    if (err != ERR_OK && record_delete(store, KIND_TOKENS, session->id) > ERR_NONE) {
+        log_line(LOG_ERROR, "the tokens of an ended session could not be deleted");
     }
     return err;
 }

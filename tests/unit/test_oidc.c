@@ -1,4 +1,5 @@
 /* The relying party against a scripted provider: discovery, keys, the code flow, logout. */
+#include "identity/session.h"
 #include "identity_fixture.h"
 
 #define TOKEN_PATH "/oauth/token"
@@ -400,10 +401,15 @@ static void flow_limits(void **state)
     struct oidc_identity who;
     char *good = good_answer(rp);
     char *parameters = formatted("&%s", good);
+    char *counters = formatted("SELECT count(*) FROM record WHERE kind = %d", KIND_COUNTER);
 
     assert_int_equal(finish(rp, &first, first.cookie, parameters, T + LOGIN_LIFETIME, &who),
                      ERR_NONE);
-    for (int i = 1; i < 30; i++) {
+    /* a flow that makes its cookie has no count of its own: no row for who never comes back */
+    assert_int_equal(begin_at(rp, NULL, T, &next), ERR_OK);
+    begun_free(&next);
+    assert_int_equal(fixture_number(&rp->store, counters), 1);
+    for (int i = 0; i < 30; i++) {
         assert_int_equal(begin_at(rp, first.cookie, T, &next), ERR_OK);
         begun_free(&next);
     }
@@ -413,8 +419,67 @@ static void flow_limits(void **state)
     assert_int_equal(begin_at(rp, first.cookie, T + LOGIN_LIFETIME, &next), ERR_OK);
     begun_free(&next);
     begun_free(&first);
+    free(counters);
     free(parameters);
     free(good);
+}
+
+/* Who sends no cookie is counted with all others: what they make us keep has an end. */
+static void flows_in_all(void **state)
+{
+    struct rp *rp = *state;
+    struct begun begun = begin(rp);
+    struct begun next;
+    uint8_t id[RECORD_ID_SIZE];
+    int64_t rows;
+    int64_t count = 0;
+
+    hash_parts(id, "login flows", (const char *)NULL);
+    assert_int_equal(record_count(rp->store.store, id, 0, LOGIN_LIFETIME, T, &count), ERR_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(record_count(rp->store.store, id, 19998, LOGIN_LIFETIME, T, &count), ERR_OK);
+    assert_int_equal(begin_at(rp, NULL, T, &next), ERR_OK); /* the 20,000th */
+    begun_free(&next);
+    rows = fixture_number(&rp->store, "SELECT count(*) FROM record");
+    assert_int_equal(begin_at(rp, NULL, T, &next), ERR_DENIED);
+    assert_int_equal(begin_at(rp, begun.cookie, T, &next), ERR_DENIED);
+    assert_string_equal(next.cookie, "");
+    assert_int_equal(fixture_number(&rp->store, "SELECT count(*) FROM record"), rows);
+    say(rp, rp->document);
+    assert_int_equal(begin_at(rp, NULL, T + LOGIN_LIFETIME, &next), ERR_OK);
+    begun_free(&next);
+    begun_free(&begun);
+}
+
+/* A name or an e-mail that is too long for us is the provider's right, and no reason to refuse. */
+static void long_names(void **state)
+{
+    struct rp *rp = *state;
+    static const struct session_limits limits = {MINUTES(30), HOURS(10)};
+    static const uint8_t random[SESSION_RANDOM] = {3};
+    char name[3001];
+    char email[1001];
+    char *more;
+    struct oidc_identity who;
+    struct session session;
+    char token[SESSION_TOKEN_SIZE];
+
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    memset(email, 'e', sizeof email - 1);
+    email[sizeof email - 1] = '\0';
+    more = formatted(",\"name\":\"%s\",\"email\":\"%s@x\",\"email_verified\":true", name, email);
+    assert_int_equal(whole_flow(rp, HEADER, more, true, &who), ERR_OK);
+    assert_string_equal(who.person.sub, SUB);
+    assert_int_equal(strlen(who.person.name), 200);
+    assert_null(who.person.email);
+    assert_false(who.person.email_verified);
+    assert_int_equal(session_create(rp->store.store, &limits, &who.person, who.sid, NULL, 0, T, T,
+                                    random, token, &session),
+                     ERR_OK);
+    session_free(&session);
+    oidc_identity_free(&who);
+    free(more);
 }
 
 /* Each token that must not sign anybody in, over the whole flow. */
@@ -610,12 +675,103 @@ static void keys_down(void **state)
     say(rp, rp->document);
     peer_say(rp->op, "503 Down", JSON_TYPE, "{}");
     assert_int_equal(oidc_verify_id_token(rp->oidc, token, &expect, T, &claims), ERR_REMOTE);
+    assert_int_equal(oidc_verify_id_token(rp->oidc, token, &expect, T + 4000, &claims), ERR_REMOTE);
+    assert_int_equal(asked(rp, KEYS_PATH), 1); /* the failure is remembered */
     say(rp, "<html>");
-    assert_int_equal(oidc_verify_id_token(rp->oidc, token, &expect, T, &claims), ERR_REMOTE);
+    assert_int_equal(oidc_verify_id_token(rp->oidc, token, &expect, T + 10000, &claims),
+                     ERR_REMOTE);
     say(rp, rp->keys); /* and is well again: nothing bad was kept */
-    assert_int_equal(oidc_verify_id_token(rp->oidc, token, &expect, T, &claims), ERR_OK);
+    assert_int_equal(oidc_verify_id_token(rp->oidc, token, &expect, T + 20000, &claims), ERR_OK);
     json_decref(claims);
+    /* down again once they are old: they hold ten minutes more, and no longer */
+    say(rp, rp->document);
+    for (int i = 0; i < 3; i++) {
+        peer_say(rp->op, "503 Down", JSON_TYPE, "{}");
+    }
+    assert_int_equal(oidc_verify_id_token(rp->oidc, token, &expect,
+                                          T + 20000 + OIDC_CACHED + OIDC_STALE - 1, &claims),
+                     ERR_FORGED); /* this token has expired by then, and was verified by the keys */
+    assert_int_equal(asked(rp, KEYS_PATH), 4);
+    assert_int_equal(oidc_verify_id_token(rp->oidc, token, &expect,
+                                          T + 30000 + OIDC_CACHED + OIDC_STALE, &claims),
+                     ERR_REMOTE);
+    assert_int_equal(asked(rp, KEYS_PATH), 5);
     free(token);
+}
+
+/* A key was replaced under its kid, or the provider names none: the signature does not fit. */
+static void replaced_key(void **state)
+{
+    struct rp *rp = *state;
+    static const struct {
+        const char *kid, *header;
+    } cases[] = {{"key-1", HEADER}, {NULL, "{\"alg\":\"RS256\"}"}};
+    struct id_token_expectation expect = {.client_id = "web-client"};
+
+    say(rp, rp->document);
+    say(rp, rp->keys);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        cjose_jwk_t *fresh = new_rsa(cases[i].kid);
+        cjose_jwk_t *former = rp->key;
+        char *set = key_set(fresh, NULL, NULL);
+        json_t *claims = NULL;
+        const msec now = T + 1 + (msec)i * (OIDC_REFETCH + 10);
+        char *token;
+        char *forged;
+
+        rp->key = fresh;
+        token = id_token(rp, cases[i].header, "n", "");
+        say(rp, set);
+        assert_int_equal(oidc_verify_id_token(rp->oidc, token, &expect, now, &claims), ERR_OK);
+        json_decref(claims);
+        rp->key = former;
+        /* a forged one asks no more within the minute */
+        forged = id_token(rp, cases[i].header, "n", "");
+        assert_int_equal(oidc_verify_id_token(rp->oidc, forged, &expect, now + 1, &claims),
+                         ERR_FORGED);
+        assert_int_equal(asked(rp, KEYS_PATH), i + 2);
+        cjose_jwk_release(fresh);
+        free(set);
+        free(token);
+        free(forged);
+    }
+}
+
+/* What a thread found, and how long it took. */
+struct waiting {
+    struct rp *rp;
+    enum err err;
+    msec took;
+};
+
+static void *wait_for_metadata(void *context)
+{
+    struct waiting *waiting = context;
+    struct oidc_metadata metadata;
+    msec began = clock_monotonic();
+
+    waiting->err = oidc_metadata(waiting->rp->oidc, T, &metadata);
+    waiting->took = clock_monotonic() - began;
+    return NULL;
+}
+
+static void black_hole(void **state)
+{
+    struct rp *rp = *state;
+    struct waiting waiting[8];
+    pthread_t threads[8];
+
+    peer_add(rp->op, (struct peer_answer){.how = PEER_SILENT, .bytes = ""});
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        waiting[i] = (struct waiting){.rp = rp, .err = ERR_OK};
+        assert_int_equal(pthread_create(&threads[i], NULL, wait_for_metadata, &waiting[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(waiting[i].err, ERR_REMOTE);
+        assert_true(waiting[i].took < OIDC_FETCH_WAIT + 1000);
+    }
+    assert_int_equal(peer_requests(rp->op), 1);
 }
 
 /* ---- discovery ---- */
@@ -642,6 +798,44 @@ static void caches(void **state)
     store_free(other_store);
 }
 
+/* The provider was right, and cannot be reached when its document is old. */
+static void stale_document(void **state)
+{
+    struct rp *rp = *state;
+    struct store *other_store = NULL;
+    struct oidc *other = rp_other(rp, &other_store);
+    struct oidc_metadata metadata;
+    char *evil = discovery("https://evil.example/", "");
+    const msec old = T + OIDC_CACHED;
+
+    say(rp, rp->document);
+    assert_int_equal(oidc_metadata(rp->oidc, T, &metadata), ERR_OK);
+    peer_say(rp->op, "503 Down", JSON_TYPE, "{}");
+    assert_int_equal(oidc_metadata(rp->oidc, old, &metadata), ERR_OK);
+    assert_string_equal(metadata.issuer, rp->issuer);
+    assert_int_equal(peer_requests(rp->op), 2);
+    assert_int_equal(oidc_metadata(rp->oidc, old + 4000, &metadata), ERR_OK);
+    assert_int_equal(peer_requests(rp->op), 2); /* remembered */
+    say(rp, "<html>");
+    assert_int_equal(oidc_metadata(rp->oidc, old + 10000, &metadata), ERR_OK);
+    assert_int_equal(peer_requests(rp->op), 3); /* and asked again */
+    peer_say(rp->op, "503 Down", JSON_TYPE, "{}");
+    assert_int_equal(oidc_metadata(other, old + 20000, &metadata), ERR_OK); /* every process */
+    /* one that answers with another issuer is not passed over */
+    say(rp, evil);
+    assert_int_equal(oidc_metadata(rp->oidc, old + 30000, &metadata), ERR_CONFIG);
+    assert_int_equal(oidc_metadata(rp->oidc, old + 34000, &metadata), ERR_CONFIG);
+    peer_say(rp->op, "503 Down", JSON_TYPE, "{}");
+    assert_int_equal(oidc_metadata(rp->oidc, old + OIDC_STALE - 1, &metadata), ERR_OK);
+    peer_say(rp->op, "503 Down", JSON_TYPE, "{}");
+    assert_int_equal(oidc_metadata(rp->oidc, old + OIDC_STALE + 10000, &metadata), ERR_REMOTE);
+    say(rp, rp->document);
+    assert_int_equal(oidc_metadata(rp->oidc, old + OIDC_STALE + 20000, &metadata), ERR_OK);
+    free(evil);
+    oidc_free(other);
+    store_free(other_store);
+}
+
 /* The provider was right once; then the cache holds another's document: checked again. */
 static void poisoned_cache(void **state)
 {
@@ -664,6 +858,7 @@ static void other_issuers(void **state)
     struct rp *rp = *state;
     struct oidc_metadata metadata;
     struct begun begun;
+    msec now = T;
     char bad[8][160];
     size_t len = strlen(rp->issuer);
 
@@ -681,18 +876,20 @@ static void other_issuers(void **state)
                                    bad[i], rp->issuer, rp->issuer, rp->issuer);
 
         say(rp, document);
-        assert_int_equal(oidc_metadata(rp->oidc, T, &metadata), ERR_CONFIG);
+        assert_int_equal(oidc_metadata(rp->oidc, now += 10000, &metadata), ERR_CONFIG);
         say(rp, document);
-        assert_int_equal(begin_at(rp, NULL, T, &begun), ERR_CONFIG);
+        assert_int_equal(begin_at(rp, NULL, now += 10000, &begun), ERR_CONFIG);
+        assert_int_equal(begin_at(rp, NULL, now + 1, &begun), ERR_CONFIG); /* remembered */
         free(document);
     }
+    assert_int_equal(peer_requests(rp->op), 16);
     assert_int_equal(fixture_number(&rp->store, "SELECT count(*) FROM record WHERE kind = 2"), 0);
     say(rp, "{\"token_endpoint\":\"x\"}");
-    assert_int_equal(oidc_metadata(rp->oidc, T, &metadata), ERR_CONFIG);
+    assert_int_equal(oidc_metadata(rp->oidc, now += 10000, &metadata), ERR_CONFIG);
     say(rp, "not JSON");
-    assert_int_equal(oidc_metadata(rp->oidc, T, &metadata), ERR_REMOTE);
+    assert_int_equal(oidc_metadata(rp->oidc, now += 10000, &metadata), ERR_REMOTE);
     peer_say(rp->op, "404 Not Found", JSON_TYPE, "{}");
-    assert_int_equal(oidc_metadata(rp->oidc, T, &metadata), ERR_REMOTE);
+    assert_int_equal(oidc_metadata(rp->oidc, now += 10000, &metadata), ERR_REMOTE);
 }
 
 static void odd_endpoints(void **state)
@@ -769,6 +966,25 @@ static void logout(void **state)
 }
 
 /* The provider is down: signing out here works, and leads to our own page. */
+/* A URL that the hint makes too long says so, so that the caller can go without. */
+static void long_hint(void **state)
+{
+    struct rp *rp = *state;
+    struct buf url = buf_make_secret(7168);
+    struct secret *token = NULL;
+    char text[9000];
+
+    memset(text, 'a', sizeof text);
+    assert_int_equal(secret_new(text, sizeof text, &token), ERR_OK);
+    say(rp, rp->document);
+    assert_int_equal(oidc_logout_url(rp->oidc, token, "sid", T, &url), ERR_LIMIT);
+    buf_reset(&url);
+    assert_int_equal(oidc_logout_url(rp->oidc, NULL, NULL, T, &url), ERR_OK);
+    assert_null(strstr(buf_str(&url), "id_token_hint"));
+    secret_free(token);
+    buf_free(&url);
+}
+
 static void logout_without_provider(void **state)
 {
     struct rp *rp = *state;
@@ -798,19 +1014,28 @@ int main(void)
         TEST("rows 8 and 9: an error ends the flow and is not echoed; error and code together",
              errors),
         TEST("a flow lives ten minutes, and a browser begins thirty in that time", flow_limits),
+        TEST("flows of all browsers together are bounded", flows_in_all),
+        TEST("an e-mail and a name that are long keep nobody out", long_names),
         TEST("rows 16, 21, 23, 24: such tokens sign nobody in", refused_tokens),
         TEST("row 59: only the literal true verifies an e-mail", email_verified),
         TEST("row 27: a token endpoint that answers oddly is a clean error", odd_token_endpoints),
         TEST("row 17: a thousand unknown kids cause one refetch, over two processes", unknown_kids),
         TEST("row 18: a key rotated just before signing is found, and by the other process too",
              rotation),
-        TEST("keys that cannot be had are an error of the moment", keys_down),
+        TEST("keys that cannot be had are an error of the moment; old ones hold ten minutes more",
+             keys_down),
+        TEST("row 18: a key replaced under its kid, or without one, is found by one refetch",
+             replaced_key),
+        TEST("a provider that swallows requests costs eight threads one deadline", black_hole),
+        TEST("row 13: an old document holds ten minutes more, unless another issuer answers",
+             stale_document),
         TEST("discovery is kept ten minutes for all processes", caches),
         TEST("row 13: what the cache returns is checked as what the network returns",
              poisoned_cache),
         TEST("row 13: another issuer, by a character or a slash, starts no flow", other_issuers),
         TEST("row 14: http, file, link-local and other odd endpoints are refused", odd_endpoints),
         TEST("logout: the provider's address, and revocation byte for byte", logout),
+        TEST("logout: a hint that makes the address too long is told", long_hint),
         TEST("logout works with the provider down", logout_without_provider),
     };
 

@@ -20,6 +20,9 @@ static void local_paths(void **state)
         "/.well-known",
         "/...",
         "/a.b/..c",
+        "/logins",
+        "/a/login",
+        "/loginx?a=1",
     };
 
     (void)state;
@@ -96,12 +99,26 @@ static void others(void **state)
     assert_true(return_to_is_local(longest));
 }
 
+static void circles(void **state)
+{
+    static const char *const bad[] = {
+        "/login", "/callback", "/logout", "/login?return_to=x", "/callback?code=1", "/logout?"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (return_to_is_local(bad[i])) {
+            fail_msg("taken: %s", bad[i]);
+        }
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         {"paths of ours, with a query, are local", local_paths, NULL, NULL, NULL},
         {"row 10: schemes, hosts, backslashes, controls, dot segments, encoded forms are not",
          others, NULL, NULL, NULL},
+        {"the sign-in's own addresses are no place to return to", circles, NULL, NULL, NULL},
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
