@@ -25,7 +25,7 @@
 #define CANCEL_BODY_MAX ((size_t)1024)
 #define STOP_WAIT 2500
 #define EVENT_ID_MAX 1000000
-#define KEY_SIZE 68
+#define KEY_HEADER_SIZE 68
 
 struct chat {
     struct agent_backend *backend;
@@ -56,7 +56,7 @@ static enum err answer_accepted(struct response *response, const struct turn *tu
 }
 
 /* Idempotency-Key, with or without the quotes of a structured field. */
-static enum err read_key(const struct request *request, char out[KEY_SIZE], const char **key)
+static enum err read_key(const struct request *request, char out[KEY_HEADER_SIZE], const char **key)
 {
     const char *given = request_header(request, "Idempotency-Key");
     *key = NULL;
@@ -65,7 +65,7 @@ static enum err read_key(const struct request *request, char out[KEY_SIZE], cons
     }
     size_t len = strlen(given);
     bool quoted = len >= 2 && given[0] == '"' && given[len - 1] == '"';
-    if (text_copy(out, KEY_SIZE, quoted ? given + 1 : given) != ERR_OK) {
+    if (text_copy(out, KEY_HEADER_SIZE, quoted ? given + 1 : given) != ERR_OK) {
         return ERR_INPUT;
     }
     if (quoted) {
@@ -100,7 +100,7 @@ static enum err post_chat(struct request *request, struct response *response)
     const struct chat *chat = app->state;
     struct turn turn = {0};
     uint8_t id[RECORD_ID_SIZE];
-    char key[KEY_SIZE];
+    char key[KEY_HEADER_SIZE];
     struct turn_request wanted = {
         .session = request_session(request),
         .agent = config_text(app->config, CFG_BEDROCK_AGENT_ID),

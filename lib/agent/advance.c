@@ -8,6 +8,7 @@
 
 #define STEP_DEADLINE SECONDS(90)
 #define STEP_TRIES 3
+#define PLACE_MS 500   /* when a turn that found no place to ask the model in asks again */
 #define ROUNDS_MAX 128 /* more than steps and calls can make: a bound for a fault of ours */
 #define LOOK_MS 1000   /* how often a speaking model is interrupted by a look at the cancel mark */
 
@@ -134,13 +135,21 @@ static enum err step(const struct advance *advance, struct turn_hold *hold, bool
                      msec *due_at)
 {
     struct turn *turn = hold->turn;
-    struct agent_outcome *outcome = calloc(1, sizeof *outcome);
-    if (outcome == NULL) {
-        return ERR_MEMORY;
-    }
-    bool results = turn->call_count > 0;
-    enum err err = run_step(advance, hold, outcome);
     *over = true;
+    if (advance->enter != NULL && !advance->enter(advance->places)) {
+        msec now = advance->now();
+        *due_at = now + PLACE_MS;
+        return hold_release(hold, *due_at, now);
+    }
+    struct agent_outcome *outcome = calloc(1, sizeof *outcome);
+    bool results = turn->call_count > 0;
+    enum err err = outcome != NULL ? run_step(advance, hold, outcome) : ERR_MEMORY;
+    if (advance->leave != NULL) {
+        advance->leave(advance->places);
+    }
+    if (outcome == NULL) {
+        return err;
+    }
     if (hold_is_lost(hold)) {
         *due_at = 0;
         err = ERR_CONFLICT;

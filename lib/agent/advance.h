@@ -25,6 +25,10 @@ struct advance { /* what turns need; shared by the workers, borrowed members */
     enum fga_profile profile;
     msec (*now)(void);
     enum err (*random)(uint8_t *out, size_t len);
+    /* A place to ask the model in; false: all are taken, ask later.  NULL: there is always one. */
+    bool (*enter)(void *places);
+    void (*leave)(void *places);
+    void *places;
 };
 
 /*

@@ -143,6 +143,9 @@ static enum err sort_turns(const struct record_list *list, json_t *by_conversati
             }
         }
         turn_free(&turn);
+        if (err == ERR_INPUT) {
+            err = ERR_OK; /* not a turn: the others are still shown */
+        }
     }
     return err;
 }

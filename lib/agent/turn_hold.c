@@ -84,7 +84,8 @@ enum err hold_take(struct store *store, const uint8_t id[RECORD_ID_SIZE], uint64
         goto done;
     }
     bool ours = expected != 0 && hold->record.version == expected;
-    if (!ours && turn->lease_until > now) {
+    /* A lease beyond any that is given now was given before the clock was set back. */
+    if (!ours && turn->lease_until > now && turn->lease_until <= now + TURN_LEASE) {
         err = ERR_NONE;
         goto done;
     }
@@ -167,10 +168,25 @@ static enum err finish(struct turn_hold *hold, struct turn *turn, enum turn_stat
     return ERR_OK;
 }
 
+static enum err rewrite(struct turn_hold *hold, msec lease_until, msec due_at, msec now);
+
+/*
+ * Under the lock.  Events are put, not replaced, so no version stops a worker that
+ * was held up past its lease: it renews that first, and learns there that it is late.
+ */
+static enum err still_ours(struct turn_hold *hold, msec now)
+{
+    if (hold->lost) {
+        return ERR_CONFLICT;
+    }
+    return now < hold->lease_until ? ERR_OK
+                                   : rewrite(hold, now + TURN_LEASE, now + TURN_LEASE, now);
+}
+
 enum err hold_finish(struct turn_hold *hold, enum turn_state state, const char *code, msec now)
 {
     (void)pthread_mutex_lock(&hold->lock);
-    enum err err = hold->lost ? ERR_CONFLICT : ERR_OK;
+    enum err err = still_ours(hold, now);
     /* What does not fit any more is not said; the turn ends all the same. */
     if (err == ERR_OK && emitter_flush(&hold->emitter, now) == ERR_STORE) {
         err = ERR_STORE;
@@ -185,7 +201,10 @@ enum err hold_finish(struct turn_hold *hold, enum turn_state state, const char *
 enum err hold_text(struct turn_hold *hold, const char *bytes, size_t len, msec now)
 {
     (void)pthread_mutex_lock(&hold->lock);
-    enum err err = hold->lost ? ERR_CONFLICT : emitter_text(&hold->emitter, bytes, len, now);
+    enum err err = still_ours(hold, now);
+    if (err == ERR_OK) {
+        err = emitter_text(&hold->emitter, bytes, len, now);
+    }
     (void)pthread_mutex_unlock(&hold->lock);
     return err;
 }
@@ -193,7 +212,10 @@ enum err hold_text(struct turn_hold *hold, const char *bytes, size_t len, msec n
 enum err hold_flush(struct turn_hold *hold, msec now)
 {
     (void)pthread_mutex_lock(&hold->lock);
-    enum err err = hold->lost ? ERR_CONFLICT : emitter_flush(&hold->emitter, now);
+    enum err err = still_ours(hold, now);
+    if (err == ERR_OK) {
+        err = emitter_flush(&hold->emitter, now);
+    }
     (void)pthread_mutex_unlock(&hold->lock);
     return err;
 }
@@ -201,8 +223,8 @@ enum err hold_flush(struct turn_hold *hold, msec now)
 enum err hold_event(struct turn_hold *hold, const char *type, json_t *data, int call, msec now)
 {
     (void)pthread_mutex_lock(&hold->lock);
-    enum err err = ERR_CONFLICT;
-    if (hold->lost) {
+    enum err err = still_ours(hold, now);
+    if (err != ERR_OK) {
         json_decref(data);
     } else {
         err = emitter_event(&hold->emitter, type, data, call, now);
@@ -273,6 +295,13 @@ void hold_keep(struct turn_hold *hold, msec now)
     } else if (!hold->lost && hold->lease_until < now + TURN_LEASE / 2 &&
                rewrite(hold, now + TURN_LEASE, now + TURN_LEASE, now) != ERR_OK) {
         log_line(LOG_INFO, "a lease was not lengthened");
+    }
+    /* A model that fell silent in mid-sentence: what it has said until then is shown. */
+    if (hold->in_step && still_ours(hold, now) == ERR_OK) {
+        enum err err = emitter_flush(&hold->emitter, now);
+        if (err != ERR_OK && err != ERR_LIMIT) {
+            log_line(LOG_INFO, "text is told later", LOG_T("error", err_name(err)));
+        }
     }
     (void)pthread_mutex_unlock(&hold->lock);
 }

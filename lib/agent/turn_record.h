@@ -10,11 +10,13 @@
 #include "store/person.h"
 #include "store/record.h"
 
-#define TURN_ID_SIZE 44       /* 32 random bytes as base64url, and NUL */
-#define TURN_MESSAGE_MAX 4000 /* bytes of a person's message */
-#define TURN_STEPS_MAX 12     /* answers of the model */
-#define TURN_ACTIONS_MAX 10   /* calls that are run */
-#define TURN_INPUTS_MAX 5     /* calls that one step may run */
+#define TURN_ID_SIZE 44              /* 32 random bytes as base64url, and NUL */
+#define TURN_MESSAGE_CHARACTERS 4000 /* of a person's message; the page counts no more than this   \
+                                      */
+#define TURN_MESSAGE_MAX ((size_t)TURN_MESSAGE_CHARACTERS * 4) /* its bytes in UTF-8 */
+#define TURN_STEPS_MAX 12                                      /* answers of the model */
+#define TURN_ACTIONS_MAX 10                                    /* calls that are run */
+#define TURN_INPUTS_MAX 5                                      /* calls that one step may run */
 #define TURN_TEXT_MAX ((size_t)64 * 1024)
 #define TURN_RESULT_MAX 4096 /* bytes, with NUL, of a call's result */
 #define TURN_PAYLOAD_MAX ((size_t)RECORD_PAYLOAD_MAX)
@@ -64,6 +66,7 @@ struct turn {
     struct turn_call calls[AGENT_CALLS_MAX];
     size_t call_count;
     uint64_t version; /* as turn_create wrote it, for workers_submit; not stored */
+    bool repeated;    /* turn_create found it: the request had come before; not stored */
 };
 void turn_free(struct turn *turn);
 

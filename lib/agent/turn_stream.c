@@ -49,6 +49,11 @@ static enum err session_ended(struct watching *watching, msec now, bool *ended)
     return *ended ? ERR_OK : err;
 }
 
+static bool ends(const struct turn_event *event)
+{
+    return text_equal(event->type, "done") || text_equal(event->type, "error");
+}
+
 /* Every event that is there; *last when one of them was the turn's last. */
 static enum err add_events(struct watching *watching, msec now, struct buf *out, bool *last)
 {
@@ -58,7 +63,7 @@ static enum err add_events(struct watching *watching, msec now, struct buf *out,
         err = turn_event_get(watching->store, watching->turn, watching->next, now, &event);
         if (err == ERR_OK) {
             err = frame(out, watching->next++, event.type, event.data);
-            *last = text_equal(event.type, "done") || text_equal(event.type, "error");
+            *last = ends(&event);
         }
         turn_event_free(&event);
         if (err == ERR_FORGED || err == ERR_INPUT) {
@@ -67,6 +72,40 @@ static enum err add_events(struct watching *watching, msec now, struct buf *out,
         }
     }
     return err == ERR_NONE ? ERR_OK : err;
+}
+
+/*
+ * The turn has ended and nothing stands at `next`.  Its last event may never have
+ * been written, or its number been taken by a worker that was late; whoever has not
+ * seen one gets it here, or would ask for it for ever.
+ */
+static enum err add_last(struct watching *watching, const struct turn *turn, msec now,
+                         struct buf *out, bool *last)
+{
+    struct turn_event event = {0};
+    json_t *data = NULL;
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE && watching->next <= turn->settled_event) {
+        /* Written since we looked, or a gap, which is stepped over. */
+        err = turn_event_get(watching->store, watching->turn, watching->next, now, &event);
+        turn_event_free(&event);
+        watching->next += err == ERR_NONE ? 1 : 0;
+    }
+    if (err != ERR_NONE) {
+        watching->looked_at = 0;
+        return ERR_OK;
+    }
+    err = turn_event_get(watching->store, watching->turn, watching->next - 1, now, &event);
+    *last = err == ERR_OK && ends(&event);
+    turn_event_free(&event);
+    if (*last || (err != ERR_OK && err != ERR_NONE && err != ERR_FORGED && err != ERR_INPUT)) {
+        return *last ? ERR_OK : err;
+    }
+    const char *type = turn_last_event(turn, &data);
+    err = data != NULL ? frame(out, watching->next++, type, data) : ERR_MEMORY;
+    *last = true;
+    json_decref(data);
+    return err;
 }
 
 /* The record says whether anything can follow, also where the last event was never written. */
@@ -84,15 +123,7 @@ static enum err look_at_record(struct watching *watching, msec now, struct buf *
         return ERR_OK;
     }
     if (err == ERR_OK && turn.state != TURN_RUNNING) {
-        if (watching->next == turn.settled_event + 1) {
-            json_t *data = NULL;
-            const char *type = turn_last_event(&turn, &data);
-            err = data != NULL ? frame(out, watching->next++, type, data) : ERR_MEMORY;
-            *last = true;
-            json_decref(data);
-        } else {
-            *last = watching->next > turn.settled_event + 1;
-        }
+        err = add_last(watching, &turn, now, out, last);
     }
     turn_free(&turn);
     return err;

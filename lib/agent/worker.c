@@ -144,10 +144,10 @@ static void *work(void *context)
 
 /* ---- the looker ---- */
 
-static void look(struct workers *workers, msec now)
+static void look(struct workers *workers, msec before, msec now)
 {
     struct record_list list = {0};
-    enum err err = record_due(workers->advance.store, KIND_TURN, now, now, WORKER_QUEUE, &list);
+    enum err err = record_due(workers->advance.store, KIND_TURN, before, now, WORKER_QUEUE, &list);
     if (err != ERR_OK) {
         log_line(LOG_WARN, "due turns could not be read", LOG_T("error", err_name(err)));
     }
@@ -225,18 +225,22 @@ static void *look_on(void *context)
     uint64_t change = 0;
     msec looked_at = 0;
     msec kept_at = 0;
+    msec offset = 0;
     do {
         msec mono = clock_monotonic();
         msec now = workers->advance.now();
+        /* Before this process, or since it looked last, the clock may have been set back; then
+         * what lies far ahead was due long ago.  Asking too early does no harm. */
+        bool back = looked_at == 0 || now - mono < offset - SECONDS(1);
+        offset = now - mono;
         uint64_t number = 0;
         /* A hint by another program changes the store; asking for its number is cheap. */
         bool changed =
             store_change_number(workers->advance.store, &number) == ERR_OK && number != change;
-        if (own_due(workers, now) || changed || looked_at == 0 ||
-            mono - looked_at >= WORKER_LOOK_MS) {
+        if (own_due(workers, now) || changed || back || mono - looked_at >= WORKER_LOOK_MS) {
             change = number;
             looked_at = mono;
-            look(workers, now);
+            look(workers, back ? now + TURN_KEPT : now, now);
         }
         if (mono - kept_at >= KEEP_MS) {
             kept_at = mono;
