@@ -54,7 +54,9 @@ static bool known(const struct workers *workers, const uint8_t *id)
 /* Under the lock. */
 static void enqueue(struct workers *workers, const uint8_t *id, uint64_t expected)
 {
-    if (workers->stopping || workers->count == WORKER_QUEUE || known(workers, id)) {
+    /* Who made a turn may take it in spite of its lease; a look that found it first may not. */
+    if (workers->stopping || workers->count == WORKER_QUEUE ||
+        (expected == 0 && known(workers, id))) {
         return;
     }
     struct job *job = &workers->queue[(workers->first + workers->count) % WORKER_QUEUE];

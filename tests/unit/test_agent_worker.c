@@ -2,10 +2,12 @@
 #include "agent/worker.h"
 #include "agent_world.h"
 #include "catalogue/marks.h"
+#include "crypto/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -134,6 +136,71 @@ static void stopping_gives_the_turn_back(void **state)
     assert_int_equal(workers_stop(workers, 3000), ERR_OK);
 }
 
+/* Six people's models are slow; the seventh waits for nothing but an approval that came. */
+static void an_approval_does_not_stand_behind_slow_models(void **state)
+{
+    (void)state;
+    static const struct model_step asks[] = {{.calls = RESET_BOB}, {.text = "done"}};
+    static struct turn slow[WORKER_THREADS + 1];
+    struct turn now = {0};
+    uint8_t id[RECORD_ID_SIZE];
+    msec due = 0;
+    bool posted = false;
+    world.steps = asks;
+    world.step_count = 2;
+    assert_int_equal(world_ask("reset bob", NULL, &turn), ERR_OK);
+    world_answer_pending("waiting", world_now + 1000);
+    assert_int_equal(world_advance(&turn, &due), ERR_OK);
+    silent = 1;
+    plan(&hanging);
+    assert_int_equal(workers_start(&world.advance, &workers), ERR_OK);
+    for (size_t i = 0; i < COUNT(slow); i++) {
+        struct session session = world.session;
+        char sub[16];
+        (void)snprintf(sub, sizeof sub, "slow-%zu", i);
+        assert_int_equal(person_new("https://iss/", sub, NULL, false, NULL, &session.person),
+                         ERR_OK);
+        struct turn_request request = {.session = &session,
+                                       .message = "slow",
+                                       .agent = "AGENT",
+                                       .request_id = "",
+                                       .lifetime = SECONDS(900)};
+        assert_int_equal(random_bytes(request.random, sizeof request.random), ERR_OK);
+        assert_int_equal(turn_create(world.fixture.store, &request, world_now, &slow[i]), ERR_OK);
+        mark_turn(slow[i].id, id);
+        workers_submit(workers, id, slow[i].version);
+        person_free(&session.person);
+    }
+    pause_ms(300);
+    world_answer(OUTCOME_DONE, "done", "It was done.");
+    world_now = due;
+    for (int i = 0; i < 300 && !posted; i++) {
+        pause_ms(10);
+        world_get(&turn, &now);
+        posted = now.call_count == 1 && now.calls[0].settled;
+        turn_free(&now);
+    }
+    silent = 0;
+    assert_int_equal(workers_stop(workers, 5000), ERR_OK);
+    assert_true(posted);
+    for (size_t i = 0; i < COUNT(slow); i++) {
+        turn_free(&slow[i]);
+    }
+}
+
+/* The clock was an hour ahead when a process died; its lease must not last that hour. */
+static void a_lease_from_the_future_is_none(void **state)
+{
+    (void)state;
+    static const struct model_step step = {.text = "ok"};
+    plan(&step);
+    assert_int_equal(world_ask("hi", NULL, &turn), ERR_OK);
+    world_now -= HOURS(1) / 2;
+    assert_int_equal(workers_start(&world.advance, &workers), ERR_OK);
+    assert_int_equal(wait_for_end(), TURN_DONE);
+    assert_int_equal(workers_stop(workers, 3000), ERR_OK);
+}
+
 /* Sealed by us, but no turn: it must not be looked at for ever. */
 static void what_is_no_turn_is_never_due_again(void **state)
 {
@@ -169,6 +236,9 @@ int main(void)
              a_leased_turn_is_left_and_a_lapsed_one_found),
         TEST("a cancelled turn ends although its model is silent",
              a_cancelled_silent_turn_ends_by_the_keeper),
+        TEST("an approval does not stand behind slow models",
+             an_approval_does_not_stand_behind_slow_models),
+        TEST("a lease from before the clock was set back is none", a_lease_from_the_future_is_none),
         TEST("what is no turn is never due again", what_is_no_turn_is_never_due_again),
         TEST("stopping gives the turn back to the next process", stopping_gives_the_turn_back),
     };
