@@ -80,7 +80,7 @@ export class ApprovalCard {
         this.verb = fact('Action', 'approval-verb');
         this.target = fact('Account', 'approval-target', { dir: 'ltr', translate: 'no' });
         this.idEnd = fact('Id ends in', 'approval-target-id', { dir: 'ltr', translate: 'no' });
-        this.status = fact('Status', 'approval-target-status');
+        this.status = fact('Status then', 'approval-target-status');
         this.effect = fact('Effect', 'approval-effect');
         this.sentence = fact('You wrote', 'approval-sentence', { dir: 'auto' });
         this.clock = el('span', { class: 'clock', 'data-testid': 'approval-countdown', role: 'timer' });
@@ -164,8 +164,11 @@ export class ApprovalCard {
         setText(this.title, this.loaded ? view.title : 'Loading the approval\u2026');
         setText(this.badge, this.loaded ? view.badge : 'Loading');
         setText(this.next, this.loaded ? view.next : 'One moment: the details come from the server.');
-        setText(this.message, doc.message ? visible(doc.message) : '');
-        this.message.hidden = !doc.message;
+        /* Until the end it only says to the agent what the title says to the person. */
+        const words = view.final && doc.message ? visible(doc.message) : '';
+
+        setText(this.message, words);
+        this.message.hidden = words === '';
         this.drawPhrase(view.phrase ? doc.phrase : '');
         put(this.verb, verbOf(doc));
         put(this.target, label(doc.target));

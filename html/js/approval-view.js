@@ -91,7 +91,7 @@ const STATES = {
         badge: 'Denied',
         tone: 'bad',
         title: 'Denied',
-        next: 'Nothing was changed. If you meant to approve, ask again: the new request waits for your click. Several denials in a row lock approvals for a while.',
+        next: 'Nothing was changed. If you meant to approve, ask again. Several denials in a row lock approvals for a while.',
     },
     expired: {
         badge: 'Expired',

@@ -11,6 +11,7 @@ import { closeDrawer, conversationsState, drawConversations, startDrawer } from 
 import { byId, clear, setText } from './dom.js';
 import { followBottom, keepPlace, startScroll } from './scroll.js';
 import { session, watchSession } from './session.js';
+import { newKey } from './stream.js';
 import { announce, notice, reachable, showPerson, startShell } from './shell.js';
 import { addView, busyTurn, drawAround, dropViews, page, settle, streamFor } from './talk.js';
 
@@ -18,8 +19,16 @@ import { addView, busyTurn, drawAround, dropViews, page, settle, streamFor } fro
 const REPLAYED = 20;
 const AT_ONCE = 2;
 
+/* The message of which nobody knows whether it arrived: the same words again keep its key. */
+let doubtful = null;
+
 async function send(message) {
     const epoch = page.epoch;
+    const { conversation } = page;
+    const same = doubtful?.message === message && doubtful.conversation === conversation;
+    const key = same ? doubtful.key : newKey();
+
+    doubtful = null;
     const view = addView({ message });
 
     byId('chat-error').hidden = true;
@@ -31,7 +40,7 @@ async function send(message) {
     const stream = streamFor(view);
 
     try {
-        await stream.post(message, page.conversation);
+        await stream.post(message, conversation, key);
         if (epoch === page.epoch) {
             refreshList();
             announceEnd(view);
@@ -41,6 +50,9 @@ async function send(message) {
             return;
         }
         page.streams.delete(view);
+        if (error.status === 0 || error.status >= 500) {
+            doubtful = { message, conversation, key };
+        }
         await unsent(view, message, error, epoch);
     }
 }
@@ -54,7 +66,7 @@ function announceEnd(view) {
 /*
  * Without an answer nobody here knows whether the message arrived.  The list of
  * turns knows: if it is there, it is followed; if not, the words go back into
- * the composer.  Sending again by itself could ask for the same act twice.
+ * the composer, and keep their key, so that sending them again asks for one act.
  */
 async function unsent(view, message, error, epoch) {
     let arrived = null;
@@ -91,7 +103,7 @@ async function unsent(view, message, error, epoch) {
         byId('chat-error-text'),
         known
             ? `Your message was not sent: ${explain(error)} It is back in the box below.`
-            : `${explain(error)} It is not known whether your message arrived. Reload the page and look before you send it again.`,
+            : `${explain(error)} It is not known whether your message arrived. It is back in the box below: sending it again from here cannot ask for it twice.`,
     );
     byId('chat-error').hidden = error.status === 401;
     drawAround();
@@ -301,6 +313,7 @@ function start() {
             dropViews();
             page.list = [];
             page.conversation = null;
+            doubtful = null;
             clear(byId('conversations'));
             setDraft('');
             notice('');

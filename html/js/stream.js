@@ -58,14 +58,16 @@ export class TurnStream {
     /*
      * Sends a message and follows its turn.  Throws ApiError when the server
      * refused, or when nothing shows whether the message arrived: the caller
-     * then asks for the list of turns instead of sending twice.
+     * then asks for the list of turns.  key: one for each message, however often
+     * it is sent; a browser repeats a POST by itself when a kept connection was
+     * reset, and the server answers a repeated key with the turn it began.
      */
-    async post(message, conversation) {
+    async post(message, conversation, key) {
         const body = conversation ? { message, conversation } : { message };
         const response = await open('api/chat', {
             method: 'POST',
             body,
-            headers: { Accept: 'text/event-stream' },
+            headers: { Accept: 'text/event-stream', 'Idempotency-Key': key },
             signal: this.controller.signal,
         });
 
@@ -214,6 +216,13 @@ export class TurnStream {
             this.wake = done;
         });
     }
+}
+
+/* 128 random bits as hex. */
+export function newKey() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function isEventStream(response) {

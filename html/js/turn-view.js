@@ -239,6 +239,14 @@ export class TurnView {
         } else if (!this.answer.hasChildNodes()) {
             this.close('quiet', 'The answer is empty.', 'Try to ask in other words.');
         }
+        for (const chip of this.chips.filter((c) => CHIP_OPEN.has(c.status))) {
+            /* No event said how it ended, and none will: it must not look as if it went on. */
+            const waited = chip.status === 'pending';
+
+            chip.status = waited ? 'cancelled' : 'unknown';
+            chip.element.dataset.status = chip.status;
+            setText(chip.word, waited ? 'no longer waited for' : CHIP_WORDS.unknown);
+        }
         /* Whatever ended the turn has settled its approvals: look at once. */
         for (const card of this.cards.values()) {
             card.poll();
