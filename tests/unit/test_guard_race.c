@@ -231,7 +231,7 @@ static void row_43_five_open_and_no_more(void **state)
 {
     struct world *w = *state;
     struct action_answer answer;
-    char call[8];
+    char call[16];
 
     push_to_phone(w, "c0", &answer);
     for (int i = 1; i < OPEN_MAX; i++) {
@@ -248,6 +248,33 @@ static void row_43_five_open_and_no_more(void **state)
     next_turn(w);
     op_discovery(w); /* what was cached is old by now */
     push_to_phone(w, "c1", &answer);
+}
+
+static void row_43_open_ones_count_behind_many_others(void **state)
+{
+    struct world *w = *state;
+    struct action_answer answer;
+    struct invocation model, past;
+    char call[16];
+
+    push_to_phone(w, "c0", &answer);
+    for (int i = 1; i < OPEN_MAX; i++) {
+        (void)snprintf(call, sizeof call, "c%d", i);
+        propose(w, call, &answer);
+    }
+    /* As many acts of later, all over, as one list showed before. */
+    load(w, answer.invocation, &model);
+    for (int i = 0; i < 120; i++) {
+        past = model;
+        (void)snprintf(call, sizeof call, "p%d", i);
+        invocation_id(model.person.owner, "turn-past", call, past.id);
+        past.state = INVOCATION_DENIED;
+        past.created_at = test_now + 1;
+        assert_int_equal(invocation_put(w->store.store, &past, test_now), ERR_OK);
+    }
+    invocation_free(&model);
+    propose(w, "c9", &answer);
+    expect_reason(w, &answer, "too_many");
 }
 
 static void row_66_cancelled_then_approved(void **state)
@@ -946,6 +973,8 @@ int main(void)
                     a_late_refusal_is_an_expiry),
         IN_WORKSHOP("row 64: approvals go one after another", row_64_one_after_another),
         IN_WORKSHOP("row 43: five open and no more", row_43_five_open_and_no_more),
+        IN_WORKSHOP("row 43: open ones count behind many others",
+                    row_43_open_ones_count_behind_many_others),
         IN_WORKSHOP("row 66: cancelled, then approved on the phone: no act, no second push",
                     row_66_cancelled_then_approved),
         IN_WORKSHOP("row 66: a cancelled turn cancels all that it had open",
