@@ -5,7 +5,7 @@
 // A test file is found by its place and name, never by a list, and a file that
 // reports no test at all is a failure: that is the check that every file ran.
 // End-to-end files run once for each server that their first line names
-// (`// runs: lighttpd, apache:/prod`), two files at a time on ports of their own.
+// (`// runs: lighttpd, apache:/prod`), a few files at a time on ports of their own.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const RESULTS = path.join(ROOT, 'build/test-results');
 const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : '';
-const JOBS = 2;
+// Most tests wait for clocks of others, so three at a time on two cores.
+const JOBS = 3;
 const LIMIT_MS = 6 * 60_000;
 // Below the ephemeral ports; the crash test alone uses a hundred and more.
 const FIRST_PORT = 20_000;
