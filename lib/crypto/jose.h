@@ -38,8 +38,8 @@ void jose_keys_free(struct jose_keys *keys);
  * parts, or a header or payload that is not one strict JSON object.  ERR_DENIED:
  * an algorithm not in algs, or crit.  ERR_NONE: no key fits the kid (or there is
  * no kid and not exactly one key fits): the caller may fetch the set anew, once.
- * ERR_FORGED: the signature is wrong.  On ERR_OK the caller owns *payload.
- * header_out may be NULL.
+ * ERR_FORGED: the signature is wrong, or the key was replaced under its kid (or
+ * without one): the same.  On ERR_OK the caller owns *payload.  header_out may be NULL.
  */
 WARN_UNUSED enum err jose_verify(const struct jose_keys *keys, unsigned algs, const char *token,
                                  size_t len, json_t **payload, json_t **header_out);

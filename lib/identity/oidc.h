@@ -85,9 +85,9 @@ struct id_token_expectation {
 };
 
 /*
- * Signature against the provider's keys (fetched anew at most once per minute
- * for an unknown kid), iss, aud, azp, sub, exp, iat, nonce, at_hash.  On ERR_OK
- * the caller owns *claims.  Otherwise ERR_FORGED (or ERR_REMOTE for the keys)
+ * Signature against the provider's keys (fetched anew at most once per minute for
+ * an unknown kid, or where a key that fits did not sign it), iss, aud, azp, sub, exp, iat, nonce,
+ * at_hash.  On ERR_OK the caller owns *claims.  Otherwise ERR_FORGED (or ERR_REMOTE for the keys)
  * and one log line says which check failed.
  */
 WARN_UNUSED enum err oidc_verify_id_token(struct oidc *oidc, const char *id_token,
