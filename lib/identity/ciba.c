@@ -105,7 +105,7 @@ enum err ciba_send(struct oidc *oidc, const struct ciba_request *request, msec n
 {
     struct oidc_metadata metadata;
     struct http_response response = {0};
-    struct buf form = buf_make((size_t)32 * 1024);
+    struct buf form = buf_make_secret((size_t)32 * 1024);
     enum err err;
 
     memset(ack, 0, sizeof *ack);
@@ -330,7 +330,7 @@ enum err ciba_poll(struct oidc *oidc, const char *auth_req_id,
 {
     struct oidc_metadata metadata;
     struct http_response response = {0};
-    struct buf form = buf_make((size_t)8 * 1024);
+    struct buf form = buf_make_secret((size_t)8 * 1024);
     enum err err = oidc_metadata(oidc, now, &metadata);
 
     memset(answer, 0, sizeof *answer);
