@@ -5,6 +5,8 @@
 #include "guard/digest.h"
 #include "guard/poll.h"
 
+#define POLL_AND_GO_ON SECONDS(10)
+
 static enum err still_pending(struct entry *entry)
 {
     enum err err = entry_save(entry);
@@ -71,7 +73,7 @@ enum err guard_evidence(struct entry *entry)
 {
     struct invocation *invocation = &entry->invocation;
     struct ciba_answer answer;
-    msec again_at;
+    msec again_at, began = entry->guard->monotonic();
     enum err err;
 
     if (!entry->action->approval || invocation->state == INVOCATION_APPROVED) {
@@ -87,6 +89,11 @@ enum err guard_evidence(struct entry *entry)
     if (err == ERR_OK) {
         err = take_answer(entry, &answer);
         ciba_answer_free(&answer);
+    }
+    /* A provider may hold a poll for long.  What follows gets an entry of its own then, so that no
+     * web server's patience ends in the middle of an act. */
+    if (err == ERR_OK && !entry->stop && entry->guard->monotonic() - began > POLL_AND_GO_ON) {
+        return entry_pending(entry, entry_now(entry));
     }
     return err;
 }

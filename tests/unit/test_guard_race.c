@@ -66,6 +66,7 @@ static void half_a_minute_at_the_poll(struct world *w)
         invocation_by_owner(w->store.store, w->session.person.owner, test_now, 1, &list), ERR_OK);
     if (list.items[0].polling) {
         test_now += SECONDS(30); /* the write of the claim took so long */
+        test_mono += SECONDS(30);
     } else {
         hook = half_a_minute_at_the_poll;
         hook_after = 1;
@@ -394,6 +395,26 @@ static void row_64_the_place_lasts_as_long_as_the_prompt(void **state)
     assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
     assert_true(answer.expires_at == T + SECONDS(300));
     assert_true(place_ends(w) == T + SECONDS(900) + PLACE_MARGIN);
+}
+
+static void row_69_a_held_poll_and_the_act_are_two_entries(void **state)
+{
+    struct world *w = *state;
+    struct action_answer answer;
+
+    push_to_phone(w, "c1", &answer);
+    test_now = T + SECONDS(5);
+    approve_and_let_act(w);
+    hook = half_a_minute_at_the_poll; /* the provider held it until the person had decided */
+    hook_after = 1;
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
+    expect_state(&answer, OUTCOME_REPROMPT, "approved");
+    assert_true(answer.ask_again_at == test_now);
+    assert_int_equal(resets(w), 0);
+    assert_int_equal(reset(w, BOB_LOGIN, "c1", &answer), ERR_OK);
+    expect_state(&answer, OUTCOME_DONE, "done");
+    assert_int_equal(polls(w), 1);
+    assert_int_equal(resets(w), 1);
 }
 
 static void row_64_a_clients_own_trouble_frees_no_place(void **state)
@@ -967,6 +988,8 @@ int main(void)
                     row_64_the_place_lasts_as_long_as_the_prompt),
         {"row 64: a client's own trouble frees no place",
          row_64_a_clients_own_trouble_frees_no_place, NULL, NULL, NULL},
+        IN_WORKSHOP("row 69: a poll that was held and the act are two entries",
+                    row_69_a_held_poll_and_the_act_are_two_entries),
         IN_WORKSHOP("row 39: the distance between polls counts from the answer",
                     row_39_the_distance_counts_from_the_answer),
         IN_WORKSHOP("a refusal after the time is an expiry, and no denial",
