@@ -80,7 +80,7 @@ export class ApprovalCard {
         this.verb = fact('Action', 'approval-verb');
         this.target = fact('Account', 'approval-target', { dir: 'ltr', translate: 'no' });
         this.idEnd = fact('Id ends in', 'approval-target-id', { dir: 'ltr', translate: 'no' });
-        this.status = fact('Status then', 'approval-target-status');
+        this.status = fact('Status', 'approval-target-status');
         this.effect = fact('Effect', 'approval-effect');
         this.sentence = fact('You wrote', 'approval-sentence', { dir: 'auto' });
         this.clock = el('span', { class: 'clock', 'data-testid': 'approval-countdown', role: 'timer' });
@@ -174,6 +174,8 @@ export class ApprovalCard {
         put(this.target, label(doc.target));
         put(this.idEnd, doc.target_id_end ? `\u2026${label(doc.target_id_end, 40)}` : '');
         put(this.status, label(doc.target_status, 40));
+        /* It was read when the approval was asked for; the act may have changed it. */
+        setText(this.status.row.firstElementChild, view.final ? 'Status before' : 'Status');
         put(this.effect, label(doc.effect));
         put(this.sentence, doc.sentence ? visible(doc.sentence) : '');
         this.warning.hidden = !view.warning;
