@@ -98,9 +98,14 @@ for (const [server, base] of [['lighttpd', ''], ['lighttpd', '/prod'], ['apache'
       const health = await ask(stack.port, `${base}/healthz`);
       assert.equal(health.status, 200);
       assert.deepEqual(JSON.parse(health.text), { status: 'ok' });
+      const head = await ask(stack.port, `${base}/healthz`, { method: 'HEAD' });
+      assert.equal(head.status, 200);
+      assert.equal(head.text, '');
+      assert.deepEqual(head.headers['content-type'], health.headers['content-type']);
+      assert.deepEqual((await ask(stack.port, `${base}/healthz`, { method: 'POST' })).headers.allow, ['GET, HEAD']);
       const ready = await ask(stack.actions, '/readyz');
       assert.equal(ready.status, 200);
-      assert.deepEqual(JSON.parse(ready.text), { status: 'ok', store: 'ok', keys: 'ok' });
+      assert.deepEqual(JSON.parse(ready.text), { status: 'ok', store: 'ok' });
     });
 
     test('loopback routes are nowhere else, and no header opens them', async () => {
@@ -305,6 +310,27 @@ describe('a program by itself, on a socket of its own', () => {
     program.kill('SIGTERM');
     assert.deepEqual(await program.ended, { code: 0, signal: null });
     assert.ok(Date.now() - stop < 500);
+  });
+
+  test('SIGTERM while it opens its store ends it with exit 0', async () => {
+    // another process holds the file so that the very first look at it waits
+    const locked = path.join(dir, 'locked.db');
+    fs.rmSync(locked, { force: true });
+    const holder = spawn('sqlite3', [locked], { stdio: ['pipe', 'pipe', 'inherit'] });
+    children.push(holder);
+    let said = '';
+    holder.stdout.on('data', (d) => { said += d; });
+    holder.stdin.write('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE x (y); SELECT \'held\';\n');
+    await until(() => said.includes('held'));
+    const program = start({ DATABASE: locked });
+    await until(() => fs.existsSync(socket));
+    await sleep(500);
+    assert.equal(program.exitCode, null, program.log);
+    const began = Date.now();
+    program.kill('SIGTERM');
+    assert.deepEqual(await program.ended, { code: 0, signal: null }, program.log);
+    assert.ok(Date.now() - began < 5000);
+    holder.stdin.end('.quit\n');
   });
 
   test('a peer that connects and says nothing holds no other request up', async () => {

@@ -57,6 +57,21 @@ test('the routes of apache/countersign.conf are those of the programs', () => {
   assert.deepEqual(fromApache(), fromPrograms());
 });
 
+test('row 35: every POST with a session demands its CSRF token', () => {
+  let seen = 0;
+  for (const program of SOURCES) {
+    for (const line of ask(program, '--routes')) {
+      const [method, pattern, list] = line.split(' ');
+      const demands = list.split(',');
+      if (method !== 'POST' || !demands.some((d) => ['session', 'want-session', 'csrf-if-session'].includes(d))) continue;
+      seen++;
+      assert.ok(demands.includes('csrf-if-session') || (demands.includes('session') && demands.includes('csrf')), `${program}: ${line}`);
+      assert.ok(!demands.includes('want-session'), `${program} ${pattern}`);
+    }
+  }
+  assert.ok(seen >= 5);
+});
+
 test('no two programs take the same route', () => {
   const patterns = fromPrograms().map((r) => r.split(' ')).map(([listener, , pattern]) => `${listener} ${pattern}`);
   assert.deepEqual(patterns, [...new Set(patterns)]);

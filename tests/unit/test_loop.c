@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -151,6 +152,8 @@ static pid_t run(int fd, bool with_store)
     if (pid == 0) {
         struct app app = {.program = "test", .config = world.config};
 
+        /* A test that fails leaves nobody behind who holds the runner's pipe open. */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (dup2(fd, 0) != 0 || stop_listen() != ERR_OK ||
             (with_store && store_open(world.config, NULL, &app.store) != ERR_OK)) {
             _exit(8);

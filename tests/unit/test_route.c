@@ -39,6 +39,8 @@ static void exact_paths(void **state)
     assert_int_equal(find("GET", "/api/approvals/aZ09_-x"), ROUTE_FOUND);
     assert_ptr_equal(match.route, &routes[1]);
     assert_string_equal(match.param, "aZ09_-x");
+    assert_int_equal(find("HEAD", "/api/approvals/q"), ROUTE_FOUND);
+    assert_ptr_equal(match.route, &routes[1]);
     assert_int_equal(find("POST", "/api/approvals/q/cancel"), ROUTE_FOUND);
     assert_string_equal(match.param, "q");
 }
@@ -97,6 +99,8 @@ static void wrong_methods(void **state)
     assert_true(match.allow_get && !match.allow_post);
     assert_int_equal(find("DELETE", "/logout"), ROUTE_METHOD);
     assert_true(match.allow_get && match.allow_post);
+    assert_int_equal(find("HEAD", "/api/approvals/q/cancel"), ROUTE_METHOD);
+    assert_int_equal(find("head", "/logout"), ROUTE_METHOD);
     assert_int_equal(find("get", "/logout"), ROUTE_METHOD);
     assert_int_equal(find("", "/logout"), ROUTE_METHOD);
     assert_int_equal(find(NULL, "/logout"), ROUTE_NONE);
@@ -133,9 +137,11 @@ static void described(void **state)
     route_describe(&routes[2], &out);
     route_describe(&routes[5], &out);
     route_describe(&(struct route){GET, "/healthz", 0, nothing, 0}, &out);
+    route_describe(&(struct route){POST, "/logout", CSRF_IF_SESSION, nothing, 9}, &out);
     assert_string_equal(buf_str(&out), "POST /api/approvals/{id}/cancel session,csrf 0\n"
                                        "POST /actions/okta loopback 65536\n"
-                                       "GET /healthz - 0\n");
+                                       "GET /healthz - 0\n"
+                                       "POST /logout csrf-if-session 9\n");
     buf_free(&out);
 }
 

@@ -54,6 +54,8 @@ static const struct route routes[] = {
     {POST, "/json", 0, takes_json, 64},
     {GET, "/oversized", 0, oversized, 0},
     {POST, "/page", PAGE | NEED_SESSION, handler, 0},
+    {GET, "/leave", WANT_SESSION, handler, 0},
+    {POST, "/leave", CSRF_IF_SESSION, handler, 4096},
 };
 
 /* Gives the bytes of sent_body, and refuses as the connection would when there are more or fewer.
@@ -134,7 +136,11 @@ static void method(void **state)
     assert_int_equal(called, 0);
     assert_non_null(strstr(answer_text, "\r\nAllow: POST\r\n"));
     assert_int_equal(ASK("PUT", "/prod/open", "X=y"), 405);
-    assert_non_null(strstr(answer_text, "\r\nAllow: GET\r\n"));
+    assert_non_null(strstr(answer_text, "\r\nAllow: GET, HEAD\r\n"));
+    assert_int_equal(ASK("PUT", "/prod/leave", "X=y"), 405);
+    assert_non_null(strstr(answer_text, "\r\nAllow: GET, HEAD, POST\r\n"));
+    assert_int_equal(ASK("HEAD", "/prod/change", cookie_param, csrf_param), 405);
+    assert_int_equal(called, 0);
 }
 
 static void body_limits(void **state)
@@ -215,6 +221,34 @@ static void csrf(void **state)
         ASK("POST", "/prod/change", cookie_param, "CONTENT_LENGTH=0", "HTTP_X_CSRF_TOKEN="), 403);
     assert_int_equal(ASK("POST", "/prod/change", cookie_param, "CONTENT_LENGTH=0", other), 403);
     assert_int_equal(ASK("POST", "/prod/change", "CONTENT_LENGTH=0", csrf_param), 401);
+    assert_int_equal(called, 0);
+}
+
+static void csrf_if_session(void **state)
+{
+    (void)state;
+    /* Signed out: told so by the handler, whoever asks. */
+    assert_int_equal(ASK("POST", "/prod/leave", "CONTENT_LENGTH=0"), 200);
+    assert_non_null(strstr(answer_body, "false"));
+    assert_int_equal(ASK("POST", "/prod/leave", cookie_param, "CONTENT_LENGTH=0", csrf_param), 200);
+    assert_non_null(strstr(answer_body, "true"));
+    assert_int_equal(ASK("POST", "/prod/leave", cookie_param, "CONTENT_LENGTH=0"), 403);
+    assert_int_equal(called, 0);
+    assert_int_equal(ASK("POST", "/prod/leave", cookie_param, "CONTENT_LENGTH=0", csrf_param,
+                         "HTTP_SEC_FETCH_SITE=cross-site"),
+                     403);
+    assert_int_equal(called, 0);
+}
+
+static void read_only(void **state)
+{
+    (void)state;
+    assert_int_equal(ASK("HEAD", "/prod/open", "X=y"), 200);
+    assert_int_equal(called, 1);
+    assert_non_null(strstr(answer_text, "\r\nContent-Length: 17\r\n"));
+    assert_int_equal(ASK("HEAD", "/prod/mine", "HTTP_ACCEPT=application/json"), 401);
+    assert_int_equal(ASK("HEAD", "/prod/mine", "HTTP_SEC_FETCH_MODE=navigate"), 302);
+    assert_int_equal(ASK("HEAD", "/prod/nothing", "X=y"), 404);
     assert_int_equal(called, 0);
 }
 
@@ -303,6 +337,9 @@ int main(void)
         {"row 76: two session cookies, or one of another name, are no session", planted_cookies,
          NULL, NULL, NULL},
         {"row 35: without the session's CSRF token 403", csrf, NULL, NULL, NULL},
+        {"row 35: where a session may be missing, one that is there wants its CSRF token",
+         csrf_if_session, NULL, NULL, NULL},
+        {"HEAD is GET to the demands and the handler", read_only, NULL, NULL, NULL},
         {"row 35: a cross-site request is refused even with the token", cross_site, NULL, NULL,
          NULL},
         {"row 35: the token as one form field of a form", csrf_field, NULL, NULL, NULL},
