@@ -156,7 +156,7 @@ static void an_approval_does_not_stand_behind_slow_models(void **state)
     assert_int_equal(workers_start(&world.advance, &workers), ERR_OK);
     for (size_t i = 0; i < COUNT(slow); i++) {
         struct session session = world.session;
-        char sub[16];
+        char sub[32];
         (void)snprintf(sub, sizeof sub, "slow-%zu", i);
         assert_int_equal(person_new("https://iss/", sub, NULL, false, NULL, &session.person),
                          ERR_OK);

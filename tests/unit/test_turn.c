@@ -254,7 +254,7 @@ static void limits_hold_under_a_race(void **state)
     struct asking asking[AT_ONCE];
     for (int round = 0; round < 10; round++) {
         struct session session = {.csrf_token = ""};
-        char sub[16];
+        char sub[32];
         size_t accepted = 0;
         (void)snprintf(sub, sizeof sub, "racer-%d", round);
         assert_int_equal(person_new("https://iss/", sub, NULL, false, NULL, &session.person),
@@ -277,7 +277,7 @@ static void one_key_at_once_is_one_turn(void **state)
     struct asking asking[AT_ONCE];
     for (int round = 0; round < 10; round++) {
         struct session session = {.csrf_token = ""};
-        char sub[16];
+        char sub[32];
         size_t made = 0;
         (void)snprintf(sub, sizeof sub, "twice-%d", round);
         assert_int_equal(person_new("https://iss/", sub, NULL, false, NULL, &session.person),
