@@ -63,7 +63,7 @@ static enum err failure_page(struct request *request, struct response *response,
     buf_adds(&html, failure->text);
     buf_adds(&html, "</p><p class=\"muted\">Request ");
     html_add(&html, request_id(request));
-    buf_adds(&html, "</p><p><a class=\"button\" href=\"");
+    buf_adds(&html, "</p><p><a class=\"button primary\" href=\"");
     html_add(&html, config_text(request_app(request)->config, CFG_BASE_PATH));
     buf_adds(&html, "/login\">Try again</a></p>");
     err = buf_err(&html);

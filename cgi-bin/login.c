@@ -103,7 +103,7 @@ static enum err failure(struct request *request, struct response *response, cons
     buf_adds(&html, found->text);
     buf_adds(&html, "</p><p class=\"muted\">Request ");
     html_add(&html, request_id(request));
-    buf_adds(&html, "</p><p><a class=\"button\" href=\"");
+    buf_adds(&html, "</p><p><a class=\"button primary\" href=\"");
     html_add(&html, config_text(request_app(request)->config, CFG_BASE_PATH));
     buf_adds(&html, "/login?");
     html_add(&html, buf_str(&query));

@@ -33,7 +33,7 @@ static enum err signed_out_page(struct request *request, struct response *respon
     struct buf html = buf_make(4096);
     enum err err;
 
-    buf_adds(&html, "<p>You are signed out.</p><p><a class=\"button\" href=\"");
+    buf_adds(&html, "<p>You are signed out.</p><p><a class=\"button primary\" href=\"");
     html_add(&html, base_path(request));
     buf_adds(&html, "/login\">Sign in</a></p>");
     err = buf_err(&html);
@@ -59,7 +59,10 @@ static enum err ask(struct request *request, struct response *response)
     html_add(&html, base_path(request));
     buf_adds(&html, "/logout\"><input type=\"hidden\" name=\"csrf_token\" value=\"");
     html_add(&html, session->csrf_token);
-    buf_adds(&html, "\"><button type=\"submit\">Sign out</button></form>");
+    buf_adds(&html, "\"><button class=\"button primary\" type=\"submit\">Sign out</button> "
+                    "<a class=\"button\" href=\"");
+    html_add(&html, base_path(request));
+    buf_adds(&html, "/chat\">Stay signed in</a></form>");
     err = buf_err(&html);
     if (err == ERR_OK) {
         err = response_page(response, 200, "Sign out", buf_str(&html));
@@ -73,6 +76,7 @@ static enum err gone(struct request *request, struct response *response, const c
 {
     struct buf html = buf_make_secret(LOCATION_MAX * 2);
     struct buf refresh = buf_make_secret(LOCATION_MAX + 16);
+    struct buf home = buf_make(1024);
     json_t *body;
     enum err err = ERR_OK;
 
@@ -90,14 +94,20 @@ static enum err gone(struct request *request, struct response *response, const c
     buf_adds(&refresh, location);
     buf_adds(&html, "<p>You are signed out here. <a href=\"");
     html_add(&html, location);
-    buf_adds(&html, "\">Sign out at the provider as well</a></p>");
-    err = buf_err(&html) == ERR_OK ? buf_err(&refresh) : buf_err(&html);
+    err = request_public_url(request, "/", &home);
+    buf_adds(&html, text_equal(location, buf_str(&home))
+                        ? "\">Go on</a></p>" /* the provider has no sign-out, or no answer */
+                        : "\">Sign out at the provider as well</a></p>");
+    if (err == ERR_OK) {
+        err = buf_err(&html) == ERR_OK ? buf_err(&refresh) : buf_err(&html);
+    }
     if (err == ERR_OK) {
         response_header(response, "Refresh", buf_str(&refresh));
         err = response_page(response, 200, "Signed out", buf_str(&html));
     }
     buf_free(&html);
     buf_free(&refresh);
+    buf_free(&home);
     return err;
 }
 

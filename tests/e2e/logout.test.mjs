@@ -52,6 +52,7 @@ test('a GET asks and ends nothing; the form ends the session here and at the pro
   isPage(question, 200);
   assert.match(question.text, new RegExp(`<form method="post" action="${stack.base}/logout">`));
   assert.equal(/name="csrf_token" value="([^"]+)"/.exec(question.text)[1], browser.csrf);
+  assert.equal(linkOf(question, 'Stay signed in'), `${stack.base}/chat`);
   assert.ok(await lives(cookie), 'a GET signed out');
   const before_ = await revoked();
   const page = await form(browser);
@@ -91,6 +92,23 @@ test('an ID token too long for a header line: signed out all the same, without t
   assert.ok(!page.headers.refresh.includes('id_token_hint'));
   assert.ok(page.headers.refresh.includes('/oidc/logout?client_id='));
   assert.equal(await lives(cookie), false);
+});
+
+test('a provider without a sign-out of its own: signed out here, and on to the first page', async () => {
+  const own = await startStack();
+  try {
+    await new Tenant(own.tenant).fault({ party: 'oidc', match: '/.well-known/openid-configuration', kind: 'override', remove: ['end_session_endpoint', 'revocation_endpoint'], times: -1 });
+    const browser = new Browser(own);
+    await browser.signIn();
+    const cookie = browser.jar(own.url).get(COOKIE);
+    const page = await form(browser);
+    isPage(page, 200);
+    assert.equal(page.headers.refresh, `0; url=${own.url}/`);
+    assert.equal(linkOf(page, 'Go on'), `${own.url}/`);
+    assert.equal((await browser.request('/api/session', { headers: { cookie: `${COOKIE}=${cookie}` } })).status, 401);
+  } finally {
+    await own.stop();
+  }
 });
 
 test('a hint that just fits goes out whole', async () => {
