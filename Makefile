@@ -105,7 +105,7 @@ $(PROBE): $(B)/tests/servers/probe.o $(ARCHIVE)
 	$(CC) $(ALL_CFLAGS) $(LINK) $(filter %.o,$^) $(ARCHIVE) $(PKG_LIBS) -o $@
 
 -include $(LIB_OBJ:.o=.d) $(PROG_SRC:%.c=$(B)/%.d) $(CMD_SRC:%.c=$(B)/%.d)
--include $(UNIT_SRC:%.c=$(B)/%.d) $(UNIT_HELP:%.c=$(B)/%.d)
+-include $(UNIT_SRC:%.c=$(B)/%.d) $(UNIT_HELP:%.c=$(B)/%.d) $(B)/tests/servers/probe.d
 .SECONDARY:
 
 # Compiling and the set-up must not both be make's: what compiles asks pkg-config,

@@ -14,6 +14,7 @@ dir=$1 port=$2 actions=$3 tenant_port=$4 base=$5 build=$6 settings=${7:-}
 tenant=http://127.0.0.1:$tenant_port
 umask 077
 mkdir -p "$dir/secrets" "$dir/keys" "$dir/db" "$dir/run/empty"
+# run/ holds the sockets: whoever can connect to one can hold a program's threads.
 chmod 700 "$dir/secrets" "$dir/keys" "$dir/db" "$dir/run"
 
 cat >"$dir/countersign.conf.new" <<END

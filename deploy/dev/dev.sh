@@ -20,6 +20,7 @@ start() {
     fi
     trap 'stop_recorded "$dir"' EXIT
     "$ROOT/deploy/dev/configure.sh" "$dir" "$port" "$actions" "$tenant_port" "$base" "$ROOT/build/plain"
+    check_programs "$dir" "$ROOT/build/plain"
     start_tenant "$dir" "$tenant_port" "http://localhost:$port"
     export_site "$dir" "$port" "$actions" "$base" "$ROOT/build/plain"
     umask 077

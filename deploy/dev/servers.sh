@@ -23,6 +23,19 @@ export_site() { # export_site DIR PORT ACTIONS_PORT BASE BUILD
     export COUNTERSIGN_WRAP_CHAT=${COUNTERSIGN_WRAP_CHAT:-}
 }
 
+# One program that cannot start keeps lighttpd from starting: so each is asked first, and
+# says what is wrong with the configuration itself.
+check_programs() { # check_programs DIR BUILD
+    local program problems failed=
+    for program in "$2"/cgi-bin/*; do
+        [ -x "$program" ] && [ -f "$program" ] || continue
+        problems=$(COUNTERSIGN_CONFIG=$1/countersign.conf "$program" --check 2>&1 </dev/null) && continue
+        failed=1
+        printf '%s cannot start:\n%s\n' "${program##*/}" "$problems" >&2
+    done
+    [ -z "$failed" ] || fail "the configuration is $1/countersign.conf, its secrets $1/secrets/, and the environment over both"
+}
+
 start_lighttpd() { # start_lighttpd DIR, after export_site
     setsid "$(PATH=$PATH:/usr/sbin command -v lighttpd)" -D -f "$ROOT/lighttpd/countersign.conf" \
         </dev/null >>"$1/server.log" 2>&1 &

@@ -26,6 +26,7 @@ test_packages='libcmocka-dev   unit tests
 apache2-bin     the other web server
 libapache2-mod-fcgid  its FastCGI
 libfcgi-bin     one-shot FastCGI calls
+sqlite3         looks into the database behind the programs
 binutils        reads symbols of the programs
 clang           the second compiler
 clang-format    layout
