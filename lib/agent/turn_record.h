@@ -10,9 +10,9 @@
 #include "store/person.h"
 #include "store/record.h"
 
-#define TURN_ID_SIZE 44              /* 32 random bytes as base64url, and NUL */
-#define TURN_MESSAGE_CHARACTERS 4000 /* of a person's message; the page counts no more than this   \
-                                      */
+#define TURN_ID_SIZE 44 /* 32 random bytes as base64url, and NUL */
+/* Of a person's message; the page counts no more than this. */
+#define TURN_MESSAGE_CHARACTERS 4000
 #define TURN_MESSAGE_MAX ((size_t)TURN_MESSAGE_CHARACTERS * 4) /* its bytes in UTF-8 */
 #define TURN_STEPS_MAX 12                                      /* answers of the model */
 #define TURN_ACTIONS_MAX 10                                    /* calls that are run */

@@ -25,7 +25,7 @@ static const unsigned edges[INVOCATION_STATE_COUNT] = {
 const char *invocation_state_name(enum invocation_state state)
 {
     static const char *const names[INVOCATION_STATE_COUNT] = {
-#define INVOCATION_NAME(enumerator, name, final) [enumerator] = name,
+#define INVOCATION_NAME(enumerator, name, final) [enumerator] = (name),
         INVOCATION_STATES(INVOCATION_NAME)
 #undef INVOCATION_NAME
     };
@@ -36,7 +36,7 @@ const char *invocation_state_name(enum invocation_state state)
 bool invocation_is_final(enum invocation_state state)
 {
     static const bool finals[INVOCATION_STATE_COUNT] = {
-#define INVOCATION_FINAL(enumerator, name, final) [enumerator] = final,
+#define INVOCATION_FINAL(enumerator, name, final) [enumerator] = (final),
         INVOCATION_STATES(INVOCATION_FINAL)
 #undef INVOCATION_FINAL
     };

@@ -181,7 +181,7 @@ done:
 static enum err assertion_alg(const struct secret *jwk, enum jose_alg *alg)
 {
     json_t *key = NULL;
-    enum err err = js_parse_object(secret_text(jwk), secret_len(jwk), 16 * 1024, &key);
+    enum err err = js_parse_object(secret_text(jwk), secret_len(jwk), (size_t)16 * 1024, &key);
 
     if (err == ERR_OK) {
         if (text_equal(js_text(key, "kty"), "RSA")) {

@@ -70,7 +70,7 @@ static enum err add_id_end(struct buf *out, const char *id, size_t room)
 static enum err add_part(struct buf *out, char before, const char *name, const char *id,
                          size_t room)
 {
-    struct buf spelt = buf_make(OKTA_GROUP_NAME_SIZE * 2);
+    struct buf spelt = buf_make((size_t)OKTA_GROUP_NAME_SIZE * 2);
     enum err err;
 
     buf_addc(out, before);

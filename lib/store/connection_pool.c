@@ -183,13 +183,15 @@ static enum err durability(struct connection *connection, bool durable)
 {
     enum err err;
 
-    if (connection->full_sync == durable)
+    if (connection->full_sync == durable) {
         return ERR_OK;
+    }
     err = exec(connection, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
                "choosing the durability");
     /* After a failure it is what it was, and is asked for again. */
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         connection->full_sync = durable;
+    }
     return err;
 }
 
@@ -206,13 +208,15 @@ enum err connection_try_begin(struct connection *connection)
     enum err err = durability(connection, false);
 
     if (err != ERR_OK ||
-        (err = connection_statement(connection, SQL_BEGIN_WRITE, &statement)) != ERR_OK)
+        (err = connection_statement(connection, SQL_BEGIN_WRITE, &statement)) != ERR_OK) {
         return err;
+    }
     (void)sqlite3_busy_timeout(connection->db, 0);
-    if (sqlite3_step(statement) != SQLITE_DONE)
+    if (sqlite3_step(statement) != SQLITE_DONE) {
         err = (sqlite3_errcode(connection->db) & 0xff) == SQLITE_BUSY
                   ? ERR_CONFLICT
                   : connection_failed(connection, "beginning to write");
+    }
     (void)sqlite3_busy_timeout(connection->db, POOL_BUSY_MS);
     (void)sqlite3_reset(statement);
     return err;

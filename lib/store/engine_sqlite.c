@@ -152,8 +152,9 @@ static enum err sweep(struct engine *base, msec now, size_t limit, size_t *remov
 
     *removed = 0;
     if ((err = connection_pool_take(engine->pool, &connection)) == ERR_OK &&
-        (err = connection_try_begin(connection)) == ERR_OK)
+        (err = connection_try_begin(connection)) == ERR_OK) {
         err = connection_statement(connection, SQL_RECORD_SWEEP, &to);
+    }
     if (err == ERR_OK) {
         int bound = sqlite3_bind_int64(to, 1, now) | sqlite3_bind_int64(to, 2, (int64_t)limit);
         err = write_end(connection, to, bound, ERR_NONE, "sweeping");

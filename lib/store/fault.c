@@ -22,13 +22,28 @@ struct spec {
 /* The index of the write this thread is in, from its "before" to its "after"; 0: not counted. */
 static _Thread_local int64_t current;
 
+/*
+ * mod_fcgid gives programs its own environment only; what every program has is
+ * its configuration's name, so the two files may also lie beside that.
+ */
+static const char *beside_config(const char *suffix, char *out, size_t size)
+{
+    const char *config = getenv("COUNTERSIGN_CONFIG");
+    int len = config == NULL ? -1 : snprintf(out, size, "%s%s", config, suffix);
+
+    return len > 0 && (size_t)len < size && access(out, F_OK) == 0 ? out : NULL;
+}
+
 static bool read_spec(struct spec *out)
 {
     const char *text = getenv("COUNTERSIGN_FAULT");
-    char from_file[128] = "";
+    char from_file[128] = "", beside[512] = "@";
     char *slash;
     char number[20];
 
+    if (text == NULL && beside_config(".fault", beside + 1, sizeof beside - 1) != NULL) {
+        text = beside;
+    }
     if (text == NULL || text[0] == '\0') {
         return false;
     }
@@ -73,11 +88,15 @@ static int64_t next_index(void)
 {
     static atomic_llong here;
     const char *path = getenv("COUNTERSIGN_FAULT_COUNT");
+    char beside[512];
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat file;
     int64_t index = 0;
     int fd;
 
+    if (path == NULL) {
+        path = beside_config(".fault-count", beside, sizeof beside);
+    }
     if (path == NULL) {
         return atomic_fetch_add(&here, 1) + 1;
     }

@@ -6,7 +6,9 @@
  * process by SIGKILL just before or just after the engine has it.  "kind" may be
  * "kind/state" to count only writes whose payload has that "state".  With
  * COUNTERSIGN_FAULT_COUNT the writes of all processes are counted in that file,
- * so that the process that comes next does not die at the same place.
+ * so that the process that comes next does not die at the same place.  Where
+ * neither is set, the files $COUNTERSIGN_CONFIG.fault and .fault-count stand for
+ * them.
  */
 #ifndef COUNTERSIGN_STORE_FAULT_H
 #define COUNTERSIGN_STORE_FAULT_H

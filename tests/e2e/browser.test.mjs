@@ -46,8 +46,17 @@ async function ask(sentence, p = page) {
   await by('composer-text', p).fill(sentence);
   await by('composer-text', p).press('Enter');
 }
-const ended = (p = page) => p.waitForFunction(() => { const t = [...document.querySelectorAll('[data-testid=turn]')].at(-1); return t && !['running'].includes(t.dataset.state); }, null, { timeout: 60_000 });
-const cardState = (state, p = page, timeout = 30_000) => p.waitForFunction((s) => [...document.querySelectorAll('[data-testid=approval-card]')].at(-1)?.dataset.state === s, state, { timeout });
+// Waits in the page; what it looked like is kept when it did not come.
+async function wait(what, condition, argument, p, timeout) {
+  try {
+    await p.waitForFunction(condition, argument, { timeout });
+  } catch (e) {
+    await shot(`failed-${what}`, p);
+    throw new Error(`${what}: ${e.message}`);
+  }
+}
+const ended = (p = page) => wait('turn-ended', () => { const t = [...document.querySelectorAll('[data-testid=turn]')].at(-1); return t && t.dataset.state !== 'running'; }, null, p, 60_000);
+const cardState = (state, p = page, timeout = 30_000) => wait(`card-${state}`, (s) => [...document.querySelectorAll('[data-testid=approval-card]')].at(-1)?.dataset.state === s, state, p, timeout);
 
 async function onPhone(verb) {
   const message = await card().getByTestId('approval-phrase').textContent();

@@ -18,12 +18,9 @@ const seen = { scenarios: 0, done: 0, unknown: 0, other: 0 };
 // One reset, approved, with the n-th write of that kind killing its writer.
 // Returns false when there was no n-th write.
 async function scenario(kind, n, when) {
-  const fault = fs.mkdtempSync('/tmp/countersign-fault-');
-  const count = path.join(fault, 'count'), spec = path.join(fault, 'spec');
-  fs.writeFileSync(count, '');
-  fs.writeFileSync(spec, '');
-  fs.chmodSync(fault, 0o777); fs.chmodSync(count, 0o666); fs.chmodSync(spec, 0o666);
-  const stack = await startStack({ variant: 'fault', settings: { APPROVAL_SECONDS: '30', TURN_SECONDS: '60' }, env: { COUNTERSIGN_FAULT: `@${spec}`, COUNTERSIGN_FAULT_COUNT: count } });
+  const stack = await startStack({ variant: 'fault', settings: { APPROVAL_SECONDS: '30', TURN_SECONDS: '60' } });
+  const spec = path.join(stack.dir, 'countersign.conf.fault'), count = path.join(stack.dir, 'countersign.conf.fault-count');
+  for (const file of [count, spec]) { fs.writeFileSync(file, ''); fs.chmodSync(file, 0o666); }
   const what = `${kind} write ${n}, ${when}`;
   try {
     const tenant = new Tenant(stack.tenant);
@@ -73,7 +70,6 @@ async function scenario(kind, n, when) {
     throw e;
   } finally {
     await stack.stop();
-    fs.rmSync(fault, { recursive: true, force: true });
   }
 }
 
