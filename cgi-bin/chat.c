@@ -9,6 +9,7 @@
  * CIBA.  What a model says is executed nowhere but behind /actions.
  */
 #include "agent/turn.h"
+#include "agent/turn_events.h"
 #include "agent/turn_stream.h"
 #include "agent/worker.h"
 #include "base/log.h"
@@ -131,6 +132,10 @@ static enum err post_chat(struct request *request, struct response *response)
         return err;
     }
     if (!turn.repeated) {
+        /* Under mod_fcgid a stream ends once it is drained: it must not begin empty. */
+        if (turn_event_first(app->store, &turn, request_now(request)) != ERR_OK) {
+            log_line(LOG_WARN, "a turn's first event is left to its worker");
+        }
         mark_turn(turn.id, id);
         workers_submit(chat->workers, id, turn.version);
     }

@@ -138,7 +138,12 @@ static enum err begin(struct request *request, struct response *response)
         return response_error(response, 403, "not_a_navigation",
                               "Sign-in begins by opening this address in the browser.");
     }
-    if (request_query(request, "return_to", &wanted) != ERR_OK) {
+    err = request_query(request, "return_to", &wanted);
+    if (err == ERR_INPUT) {
+        return response_error(response, 400, "bad_query",
+                              "return_to is malformed or stands twice. Please begin again.");
+    }
+    if (err != ERR_OK) {
         wanted = NULL;
     }
     if (request_cookie(request, LOGIN_COOKIE, &browser) != ERR_OK) {

@@ -87,6 +87,7 @@ async function unsent(view, message, error, epoch) {
             .findLast(({ turn }) => turn.message === message && !page.turns.has(turn.id));
     }
     if (arrived) {
+        doubtful = null; /* the same words once more are a new message */
         page.conversation = arrived.conversation;
         view.setId(arrived.turn.id);
         page.turns.set(arrived.turn.id, view);

@@ -132,6 +132,19 @@ static void absorb(struct emitter *emitter, const struct turn_event *event)
     }
 }
 
+enum err turn_event_first(struct store *store, const struct turn *turn, msec now)
+{
+    json_t *data = json_object();
+    enum err err = ERR_OK;
+    js_set_text(data, "turn", turn->id, &err);
+    js_set_text(data, "conversation", turn->conversation, &err);
+    if (err == ERR_OK) {
+        err = turn_event_put(store, turn, 1, "turn", data, -1, now);
+    }
+    json_decref(data);
+    return err == ERR_CONFLICT ? ERR_OK : err;
+}
+
 enum err emitter_open(struct emitter *emitter, struct store *store, struct turn *turn, msec now)
 {
     enum err err = ERR_OK;
@@ -159,14 +172,8 @@ enum err emitter_open(struct emitter *emitter, struct store *store, struct turn 
     }
     emitter->shown = turn->text_len + emitter->before.len;
     if (err == ERR_OK && emitter->next == 1) {
-        json_t *data = json_object();
-        js_set_text(data, "turn", turn->id, &err);
-        js_set_text(data, "conversation", turn->conversation, &err);
-        if (err == ERR_OK) {
-            err = emitter_event(emitter, "turn", data, -1, now);
-        } else {
-            json_decref(data);
-        }
+        err = turn_event_first(store, turn, now);
+        emitter->next = 2;
     }
     if (err != ERR_OK) {
         emitter_free(emitter);

@@ -24,6 +24,8 @@ void turn_event_free(struct turn_event *event);
 /* ERR_CONFLICT: that number is taken. data is borrowed. */
 WARN_UNUSED enum err turn_event_put(struct store *store, const struct turn *turn, uint64_t n,
                                     const char *type, const json_t *data, int call, msec now);
+/* Event 1, `turn`: once, whoever comes first, so that a stream never begins without it. */
+WARN_UNUSED enum err turn_event_first(struct store *store, const struct turn *turn, msec now);
 /* ERR_NONE: not there (yet). */
 WARN_UNUSED enum err turn_event_get(struct store *store, const char *turn, uint64_t n, msec now,
                                     struct turn_event *out);

@@ -8,7 +8,7 @@ import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Browser } from './lib/http.mjs';
-import { ALICE_TUPLE, Person, sleep, Tenant, until } from './lib/play.mjs';
+import { ALICE_TUPLE, frames, Person, sleep, Tenant, until } from './lib/play.mjs';
 import { startStack } from './lib/stack.mjs';
 
 const BOB = 'bob@example.test';
@@ -34,6 +34,25 @@ test('groups are answered from Okta', async () => {
   const { turn } = await alice.ask(`What are the Okta groups for user '${BOB}'?`);
   const text = await alice.text(turn);
   for (const group of (await tenant.user(BOB)).groups) assert.ok(text.includes(group), `${group} is missing in: ${text}`);
+});
+
+test('a streamed answer begins with its turn, each time, and the same Idempotency-Key is the same turn', async () => {
+  const stream = (message, headers) => browser.post('/api/chat', { message }, { accept: 'text/event-stream', ...headers });
+  const message = `What are the Okta groups for user '${BOB}'?`;
+  const turns = [];
+  for (let i = 0; i < 3; i++) {
+    const [first] = frames((await stream(message)).text);
+    assert.equal(first?.event, 'turn');
+    assert.equal(first.id, 1);
+    turns.push(first.data.turn);
+    await alice.finished(first.data.turn);
+  }
+  assert.equal(new Set(turns).size, 3);
+  const headers = { 'idempotency-key': `a-key-of-the-story-${Date.now()}` };
+  const [one, two] = [frames((await stream(message, headers)).text)[0].data.turn, frames((await stream(message, headers)).text)[0].data.turn];
+  assert.equal(one, two);
+  await alice.finished(one);
+  assert.equal((await stream(`${message} `, headers)).status, 400, 'other words under the same key');
 });
 
 test('a reset approved on the phone is done once, and read back', async () => {
