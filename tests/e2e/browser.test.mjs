@@ -192,7 +192,7 @@ test('the dashboard shows who I am, my sessions and my acts', async () => {
   await page.goto(`${stack.url}/dashboard`);
   await by('me-email').waitFor();
   assert.match(await by('me').textContent(), /alice@example\.test/);
-  assert.ok(await by('session-row').count() >= 1);
+  await by('session-row').first().waitFor();
   await by('act-row').first().waitFor();
   const states = await by('act-row').evaluateAll((rows) => rows.map((r) => r.dataset.state));
   for (const state of ['done', 'denied', 'cancelled', 'expired']) assert.ok(states.includes(state), `${state} in ${states}`);
