@@ -131,7 +131,7 @@ test:
 	@$(OWNER) $(MAKE) --no-print-directory -s -j$(JOBS) VARIANT=fault build
 	@exec $(OWNER) deploy/dev/node.sh tests/run.mjs
 
-C_FILES = $(wildcard lib/*/*.[ch] cgi-bin/*.c bin/*.[ch] tests/unit/*.[ch] tests/servers/*.c)
+C_FILES = $(wildcard lib/*/*.[ch] cgi-bin/*.[ch] bin/*.[ch] tests/unit/*.[ch] tests/servers/*.c)
 
 format:
 	@deploy/dev/setup.sh lint

@@ -6,10 +6,9 @@
  * Statuses: 200 with the Lambda answer, 400 event or arguments, 401 ticket, 409
  * call id used otherwise, 503 nothing decided, repeat the POST.
  */
+#include "action.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "guard/guard.h"
-#include "web/web.h"
 
 #define GROUP "CIBAAuthentication"
 
@@ -154,34 +153,12 @@ static const struct guard_handler handlers[] = {
 
 static enum err post(struct request *request, struct response *response)
 {
-    struct guard *guard = request_app(request)->state;
-    const json_t *object;
-    json_t *answer = NULL;
-    const char *body;
-    size_t len;
-    enum err err = request_json(request, &object); /* the media type, and strict JSON */
-
-    if (err == ERR_OK) {
-        body = request_body(request, &len);
-        err = guard_serve(guard, guard_run, GROUP, body, len, &answer);
-    }
-    return err == ERR_OK ? response_json(response, 200, answer) : err;
+    return action_post(request, response, guard_run, GROUP);
 }
 
 static enum err start(struct app *app)
 {
-    struct guard *guard = NULL;
-    enum err err =
-        guard_open(app->config, app->store, app->http, handlers, COUNT(handlers), &guard);
-
-    app->state = guard;
-    return err;
-}
-
-static void stop(struct app *app)
-{
-    guard_free(app->state);
-    app->state = NULL;
+    return action_start(app, handlers, COUNT(handlers));
 }
 
 static const struct route routes[] = {
@@ -207,7 +184,7 @@ int main(int argc, char **argv)
         .routes = routes,
         .route_count = COUNT(routes),
         .start = start,
-        .stop = stop,
+        .stop = action_stop,
     };
 
     return program_run(&program, argc, argv);

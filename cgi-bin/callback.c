@@ -10,8 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/random.h"
-#include "identity/oidc.h"
-#include "web/web.h"
+#include "relying_party.h"
 
 #include <string.h>
 
@@ -187,21 +186,6 @@ static enum err finish(struct request *request, struct response *response)
     return err;
 }
 
-static enum err start(struct app *app)
-{
-    struct oidc *oidc = NULL;
-    enum err err = oidc_open(app->config, app->http, app->store, &oidc);
-
-    app->state = oidc;
-    return err;
-}
-
-static void stop(struct app *app)
-{
-    oidc_free(app->state);
-    app->state = NULL;
-}
-
 static const struct route routes[] = {
     {GET, "/callback", WANT_SESSION | PAGE, finish, 0},
 };
@@ -217,8 +201,8 @@ static const struct program program = {
     .need_count = COUNT(needs),
     .routes = routes,
     .route_count = COUNT(routes),
-    .start = start,
-    .stop = stop,
+    .start = relying_party_start,
+    .stop = relying_party_stop,
 };
 
 int main(int argc, char **argv)

@@ -9,8 +9,7 @@
  */
 #include "base/log.h"
 #include "base/text.h"
-#include "identity/oidc.h"
-#include "web/web.h"
+#include "relying_party.h"
 
 /*
  * An ID token hint is most of it.  It goes out in a Refresh header too, and
@@ -178,21 +177,6 @@ done:
     return err;
 }
 
-static enum err start(struct app *app)
-{
-    struct oidc *oidc = NULL;
-    enum err err = oidc_open(app->config, app->http, app->store, &oidc);
-
-    app->state = oidc;
-    return err;
-}
-
-static void stop(struct app *app)
-{
-    oidc_free(app->state);
-    app->state = NULL;
-}
-
 static const struct route routes[] = {
     {GET, "/logout", WANT_SESSION | PAGE, ask, 0},
     {POST, "/logout", CSRF_IF_SESSION, sign_out, 4096},
@@ -208,8 +192,8 @@ static const struct program program = {
     .need_count = COUNT(needs),
     .routes = routes,
     .route_count = COUNT(routes),
-    .start = start,
-    .stop = stop,
+    .start = relying_party_start,
+    .stop = relying_party_stop,
 };
 
 int main(int argc, char **argv)
