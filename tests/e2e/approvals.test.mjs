@@ -223,8 +223,8 @@ test('row 47: a reset that times out after sending is unknown and never retried'
   assert.equal(sent[0].query.sendEmail, 'true', 'the reset link was asked for');
 }));
 
-test('row 64: five approvals in one step ring one after another', () => alone({ TURN_SECONDS: '90' }, async (alice) => {
-  const users = [BOB, 'carol@example.test', 'dave@example.test'];
+test('row 64: five approvals in one step ring one after another', () => alone({ TURN_SECONDS: '150' }, async (alice) => {
+  const users = [BOB, 'carol@example.test', 'dave@example.test', 'many@example.test', 'twin@example.test'];
   const { turn } = await alice.ask(users.map((u) => `reset password for user '${u}'`).join(' and '));
   const first = await tenant.phone();
   await sleep(3000);
@@ -298,7 +298,10 @@ test('row 78: an unknown and a forbidden target are answered alike', async () =>
   const dave = new Person(browser);
   const ask = async (target) => {
     const { turn } = await dave.ask(`What are the Okta groups for user '${target}'?`);
-    return (await dave.finished(turn)).filter((e) => e.event !== 'turn').map((e) => JSON.stringify(e.data).replaceAll(target, 'X')).join('|').replace(/"id":"[^"]*"/g, '');
+    const events = await dave.finished(turn);
+    const text = events.filter((e) => e.event === 'text').map((e) => e.data.delta).join(''); // where it is cut is a matter of time
+    const rest = events.filter((e) => !['turn', 'text'].includes(e.event)).map((e) => JSON.stringify(e.data)).join('|');
+    return `${text}|${rest}`.replaceAll(target, 'X').replace(/"id":"[^"]*"/g, '');
   };
   const known = await ask(BOB), unknown = await ask('nobody@example.test');
   assert.equal(known, unknown);

@@ -43,8 +43,11 @@ const card = (p = page) => by('approval-card', p).last();
 const lastTurn = (p = page) => by('turn', p).last();
 
 async function ask(sentence, p = page) {
+  const before_ = await by('turn', p).count();
   await by('composer-text', p).fill(sentence);
+  await p.locator('#composer-send:not([aria-disabled=true])').waitFor(); // it is not while an answer is under way
   await by('composer-text', p).press('Enter');
+  await wait('turn-begun', (n) => document.querySelectorAll('[data-testid=turn]').length > n, before_, p, 20_000);
 }
 // Waits in the page; what it looked like is kept when it did not come.
 async function wait(what, condition, argument, p, timeout) {
