@@ -135,6 +135,11 @@ async function worker() {
 await Promise.all(Array.from({ length: JOBS }, () => worker()));
 
 if (!only) {
+  const known = new Set(jobs().map((job) => job.source));
+  const stray = fs.readdirSync(path.join(ROOT, 'tests'), { recursive: true }).map((name) => path.join('tests', name))
+    .filter((name) => !name.includes('node_modules') && /(\.test\.mjs|\/test_[^/]*\.c)$/.test(name) && !known.has(name));
+  total[stray.length ? 'failed' : 'passed']++;
+  console.log(stray.length ? `FAIL test files that no run takes in: ${stray.join(', ')}` : `ok   all ${known.size} test files ran`);
   const missing = ROWS.filter((row) => !rows.has(row));
   if (missing.length) {
     total.failed++;

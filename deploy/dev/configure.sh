@@ -49,12 +49,11 @@ secrets() { # secrets PROGRAM LINE...
     shift
     printf '%s\n' "$@" >"$dir/secrets/$program.conf.new"
 }
-secrets login "$web"
 secrets callback "$web"
 secrets logout "$web"
 secrets action-okta "$web" "$fga"
 secrets action-ciba "$web" "$fga" CIBA_CLIENT_SECRET=countersign-ciba-secret
-secrets action-fga "$web" "$fga"
+secrets action-fga "$fga"
 secrets chat AWS_ACCESS_KEY_ID=AKIDTENANT AWS_SECRET_ACCESS_KEY=tenant-secret
 
 # A name is set once per file: a setting takes the place of the line it overrides,

@@ -1,7 +1,7 @@
 // runs: lighttpd, apache
 // The action programs by themselves, as a chat that was taken over would call them:
-// tickets, call ids, strict arguments, both forms of the contract, restored rows and
-// stopped processes: rows 41, 47 to 49, 61, 66, 69 to 71 and 73.
+// tickets, call ids, strict arguments, both forms of the contract and restored rows:
+// rows 41, 43, 47, 49, 61, 70, 71 and 73.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
@@ -164,7 +164,8 @@ test('row 41: an approval pays for its own action, target and arguments, and onc
   const before_ = { bob: await tenant.resets(BOB), carol: await tenant.resets('carol@example.test') };
   const turn = `turn-${fresh()}`;
   const one = fresh(), two = fresh();
-  assert.equal((await reset(one, { user_email: BOB }, { turn })).state, 'REPROMPT');
+  const mine = await reset(one, { user_email: BOB }, { turn });
+  assert.equal(mine.state, 'REPROMPT');
   const rung = await tenant.phone();
   const other = await reset(two, { user_email: 'carol@example.test' }, { turn });
   assert.equal(other.state, 'REPROMPT');
@@ -173,20 +174,48 @@ test('row 41: an approval pays for its own action, target and arguments, and onc
   await reset(two, { user_email: 'carol@example.test' }, { turn });
   assert.equal(await tenant.resets(BOB), before_.bob + 1);
   assert.equal(await tenant.resets('carol@example.test'), before_.carol, "carol was reset on bob's approval");
-  // somebody else's ticket cannot continue it
+  // somebody else's ticket cannot continue it, even where he has the right himself
+  await tenant.grant({ ...ALICE_TUPLE, user: `user:${BOB}` });
   const stolen = await post('ciba', lambdaEvent({ group: 'CIBAAuthentication', name: 'reset_password', parameters: { user_email: BOB }, call_id: one,
     ticket: mint(stack, { iss: `${stack.tenant}/`, sub: SUB.bob, session: sessionId(cookie(bob)), group: 'CIBAAuthentication', turn }) }));
-  assert.ok(stolen.status !== 200 || stolen.state === 'FAILURE' || stolen.sessionAttributes.invocation !== other.sessionAttributes.invocation);
+  assert.equal(stolen.state, 'REPROMPT', stolen.text);
+  assert.notEqual(stolen.sessionAttributes.invocation, mine.sessionAttributes.invocation);
+  assert.equal(await tenant.resets(BOB), before_.bob + 1);
+  for (const r of (await bob.request('/api/approvals')).json().approvals) assert.equal((await alice.request(`/api/approvals/${r.id}`)).status, 404);
+  await tenant.revoke({ ...ALICE_TUPLE, user: `user:${BOB}` });
   assert.equal(await tenant.resets(BOB), before_.bob + 1);
   const person = new Person(alice);
   for (const a of await person.approvals()) await alice.post(`/api/approvals/${a.id}/cancel`);
+});
+
+test('row 61: me, a short name, diacritics, a look-alike and quotes are asked of nobody, or match exactly', async () => {
+  for (const user_email of ['me', 'bob', 'jos\u00e9@example.test', 'jose@example.test', 'b\u043eb@example.test', 'a" or status pr', 'shared@nowhere.test', ' bob@example.test', 'bob@example.test ']) {
+    const answer = await groups({ user_email });
+    assert.ok(answer.status === 400 || answer.state === 'FAILURE', `${user_email}: ${answer.text}`);
+  }
+  assert.equal((await groups({ user_email: 'twin@example.test' })).state, undefined, 'an exact login is one match');
+});
+
+test('row 43: beyond five open acts of one person a further one is refused', async () => {
+  const turn = `turn-${fresh()}`, answers = [];
+  for (let i = 0; i < 7; i++) answers.push(await reset(fresh(), { user_email: i % 2 ? BOB : 'carol@example.test' }, { turn }));
+  assert.equal(answers.filter((a) => a.state === 'REPROMPT').length, 5, answers.map((a) => a.state).join(' '));
+  assert.equal(answers.filter((a) => a.state === 'FAILURE').length, 2);
+  assert.ok((await tenant.pending()).filter((r) => r.user === 'alice@example.test').length <= 1);
+  const person = new Person(alice);
+  for (const a of await person.approvals()) await alice.post(`/api/approvals/${a.id}/cancel`);
+  for (const r of await tenant.pending()) await tenant.deny(r.id);
 });
 
 test('row 70: a consumed row put back cannot act again', async () => {
   const before_ = await tenant.resets(BOB);
   const id = fresh(), turn = `turn-${id}`;
   assert.equal((await reset(id, undefined, { turn })).state, 'REPROMPT');
-  const rung = await tenant.phone();
+  const rung = await until('the phone rings', async () => { // the place of a test before may have to be given back first
+    const [first] = await tenant.pending();
+    if (!first) { await reset(id, undefined, { turn }); await sleep(900); }
+    return first;
+  }, 30_000);
   const db = path.join(stack.dir, 'db/countersign.db');
   const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', db, text], { encoding: 'utf8' });
   await tenant.approve(rung.id);
@@ -228,8 +257,7 @@ test('action-fga answers whether an action is permitted and asks for no approval
   const yes = await check('reset_password', BOB);
   assert.equal(yes.status, 200);
   assert.equal(yes.state, undefined, yes.text);
-  assert.ok([400, 200].includes((await check('no_such_action', BOB)).status));
-  assert.notEqual((await check('no_such_action', BOB)).state ?? 'FAILURE', undefined);
+  assert.equal((await check('no_such_action', BOB)).status, 400);
   await tenant.revoke(ALICE_TUPLE);
   const no = await check('reset_password', BOB);
   assert.equal(no.state, 'FAILURE');

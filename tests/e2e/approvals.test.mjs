@@ -1,5 +1,5 @@
 // runs: lighttpd, apache:/prod
-// Approvals under attack: rows 39 to 46, 59, 60, 62 to 66, 72 and 74, each judged by
+// Approvals under attack: rows 39, 40, 42, 43, 45 to 47, 60 to 65, 74 and 78, each judged by
 // what Okta and the phone saw.
 import assert from 'node:assert/strict';
 import test, { after, before, beforeEach } from 'node:test';
@@ -105,7 +105,7 @@ test('rows 42 and 15: an approval whose token is old, unsigned or for another cl
   }
 });
 
-test('row 43: of many proposals at once one rings, and beyond a few they are refused', () => alone({ TURN_SECONDS: '120' }, async (alice) => {
+test('row 43: of many proposals at once one rings, and a fourth question waits', () => alone({ TURN_SECONDS: '120' }, async (alice) => {
   const turns = [];
   for (let i = 0; i < 3; i++) turns.push((await alice.ask(`Reset password for user '${BOB}' and reset password for user 'carol@example.test'`)).turn);
   const rung = await tenant.phone();
@@ -113,7 +113,6 @@ test('row 43: of many proposals at once one rings, and beyond a few they are ref
   assert.equal((await tenant.pending()).length, 1, 'more than one push is open');
   const more = await alice.browser.post('/api/chat', { message: RESET });
   assert.equal(more.status, 429);
-  assert.ok((await alice.approvals()).length <= 5);
   await tenant.deny(rung.id);
   for (const turn of turns) await alice.browser.post(`/api/turns/${turn}/cancel`);
   assert.equal(await tenant.resets(BOB), 0);
@@ -121,6 +120,8 @@ test('row 43: of many proposals at once one rings, and beyond a few they are ref
 
 test('row 45: FGA down, slow, not JSON, "true" as text, the field missing: denied', async () => {
   const person = await somebody('bob@example.test');
+  const sound = await person.ask(`What are the Okta groups for user '${BOB}'?`);
+  assert.ok(statuses(await person.finished(sound.turn)).includes('done'), 'without a fault it is answered');
   for (const fault of [{ kind: 'status', status: 500 }, { kind: 'status', status: 401 }, { kind: 'html' }, { kind: 'garbage' }, { kind: 'override', replace: { allowed: 'true' } }, { kind: 'override', replace: {} },
     { kind: 'override', replace: { allowed: 1 } }, { kind: 'override', replace: [true] }, { kind: 'reset' }, { kind: 'hang', ms: 8000 }, { kind: 'truncate' }, { kind: 'huge' }]) {
     await tenant.fault({ party: 'fga', match: '/check', times: -1, ...fault });
@@ -267,6 +268,9 @@ test('signing out everywhere while the person decides: no act', () => alone({}, 
 
 test('row 74: a vault token of another Okta user, or one that lacks a scope, is discarded', async () => {
   const person = await somebody('carol@example.test');
+  const sound = await person.ask(`What are the Okta groups for user '${BOB}'?`);
+  assert.ok(statuses(await person.finished(sound.turn)).includes('done'), 'with her own token it is answered');
+  await tenant.json('/tenant/requests', 'DELETE');
   for (const settings of [{ vault_user: 'dave@example.test' }, { vault_scope: 'openid okta.groups.read' }]) {
     await tenant.settings({ vault_user: null, vault_scope: null, ...settings });
     const { turn } = await person.ask(`What are the Okta groups for user '${BOB}'?`);
@@ -277,7 +281,7 @@ test('row 74: a vault token of another Okta user, or one that lacks a scope, is 
   }
 });
 
-test('row 61: me, short names, look-alikes, shared addresses and quotes: exactly one match or refused', async () => {
+test('row 61: look-alikes, shared addresses and quotes through the chat: exactly one match or refused', async () => {
   const person = await somebody('carol@example.test');
   const groups = async (target) => {
     const { turn } = await person.ask(`What are the Okta groups for user '${target}'?`);

@@ -1,15 +1,15 @@
 // runs: lighttpd
 // As a new user: a fresh clone, `make start`, the story's first sentences over HTTP,
-// `make stop`, and no process of it is left.
+// `make stop`, and no process of it is left; the same after Ctrl-C in `make run`.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Browser, send } from './lib/http.mjs';
-import { Person, Tenant } from './lib/play.mjs';
+import { Person, Tenant, until } from './lib/play.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PORT = Number(process.env.E2E_PORT ?? 23900);
@@ -72,6 +72,27 @@ test('make stop leaves no process behind', () => {
   const stopped = make('stop');
   assert.equal(stopped.status, 0, stopped.stderr);
   assert.deepEqual(processes(), []);
+});
+
+// A terminal sends Ctrl-C to the whole foreground group, so the test does too.
+test('make run tells the address, answers, and Ctrl-C leaves no process behind', async () => {
+  const child = spawn('make', ['run'], { cwd: path.join(dir, 'countersign'), env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '';
+  let ended = false;
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (d) => { out += d; });
+  child.on('exit', () => { ended = true; });
+  try {
+    await until('make run tells its address', () => ended || out.includes(`http://localhost:${PORT}/`), 60_000);
+    assert.ok(!ended, out.slice(-3000));
+    assert.match((await send(`http://localhost:${PORT}/`)).text, /Countersign/);
+    await until('it is ready for Ctrl-C', () => out.includes('Ctrl-C ends it'));
+    assert.ok(processes().length > 5, 'nothing was found running: the search is wrong');
+    process.kill(-child.pid, 'SIGINT');
+    await until('make run ends', () => ended, 10_000);
+    assert.deepEqual(processes(), []);
+  } finally {
+    if (!ended) process.kill(-child.pid, 'SIGKILL');
+  }
 });
 
 test('make help lists the targets', () => {

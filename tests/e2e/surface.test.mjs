@@ -96,6 +96,27 @@ test("row 54: another person's conversation, turn, approval and session are 404"
   await alice.finished(turn);
 });
 
+test("row 75: another person's turn with Last-Event-ID is 404, and one's own stream closes within 5 s of the sign-out", async () => {
+  const browser = new Browser(stack);
+  await browser.signIn('carol@example.test');
+  await tenant.grant({ user: 'user:carol@example.test', relation: 'read_okta', object: 'okta:groups' });
+  const carol = new Person(browser);
+  const { turn } = await carol.ask("Reset password for user 'bob@example.test'");
+  const foreign = await b.request(`/api/turns/${turn}/events`, { headers: { accept: 'text/event-stream', 'last-event-id': '1' } });
+  assert.equal(foreign.status, 404);
+  await carol.openApproval();
+  let ended = 0;
+  const stream = browser.request(`/api/turns/${turn}/events`, { headers: { accept: 'text/event-stream' } }).then((answer) => { ended = Date.now(); return answer; });
+  await new Promise((resolve) => { setTimeout(resolve, 500); });
+  const cookie = [...browser.jar(stack.url)].map(([k, v]) => `${k}=${v}`).join('; ');
+  assert.equal((await browser.post('/logout')).status, 200);
+  const out = Date.now();
+  assert.equal((await stream).status, 200);
+  assert.ok(ended - out < 5000, `${ended - out} ms after the sign-out`);
+  assert.equal((await send(`${stack.url}/api/turns/${turn}/events`, { headers: { cookie, accept: 'text/event-stream' } })).status, 401);
+  for (const r of await tenant.pending()) await tenant.deny(r.id);
+});
+
 test('row 55: Proxy and X_Forwarded_User headers have no effect', async () => {
   const headers = { proxy: 'http://127.0.0.1:1/', 'x-forwarded-user': 'alice@example.test', x_forwarded_user: 'alice', x_session: 'x' };
   assert.equal((await send(`${stack.url}/api/session`, { headers })).status, 401);

@@ -1,6 +1,6 @@
 // runs: lighttpd, apache
 // ID tokens that lie, over the wire: the provider signs what the recipe says
-// (tenant/idtoken.mjs) and the callback must refuse it: rows 15 to 25, 29.
+// (tenant/idtoken.mjs) and the callback must refuse it: rows 15 to 25.
 import assert from 'node:assert/strict';
 import test, { after, before, beforeEach } from 'node:test';
 import { Browser } from './lib/http.mjs';

@@ -73,6 +73,16 @@ test('row 72: nobody is added to a group that carries an administrator role, tha
   }
 }));
 
+test('row 78: a target that is unknown and one that is out of reach are answered alike', () => on(RICH, async ({ alice }) => {
+  const ask = async (target) => {
+    const { turn } = await alice.ask(`What are the Okta groups for user '${target}'?`);
+    const events = await alice.finished(turn);
+    return `${events.filter((e) => e.event === 'text').map((e) => e.data.delta).join('')}|${statuses(events)}`.replaceAll(target, 'X');
+  };
+  assert.ok((await ask(BOB)).includes('done'), 'her own helpdesk account is answered');
+  assert.equal(await ask('dave@example.test'), await ask('nobody@example.test'));
+}));
+
 test('row 73: an account the model does not classify and a lapsed grant are denied', () => on(RICH, async ({ tenant, alice, stack }) => {
   const { turn } = await alice.ask("Reset password for user 'dave@example.test'");
   assert.ok(!statuses(await alice.finished(turn)).includes('done'));
