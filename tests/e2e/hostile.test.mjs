@@ -27,14 +27,27 @@ async function person(name) {
   return p;
 }
 
-// One hostile turn to its end: whatever it proposes is cancelled, never approved.
+// What was shown to whom, and what was approved: phrase -> { login, target, approved }.
+const shown = new Map();
+
+// One hostile turn to its end.  Most of what it proposes is cancelled; every fifth turn
+// the person approves what the phone shows, as somebody might who was talked into it.
 async function hostile(p, seed) {
+  const credulous = Math.floor(seed / PEOPLE.length) % 5 === 0;
   const { turn } = await p.ask(`hostile ${seed}`);
   const end = Date.now() + 90_000;
   let cancelled = false;
   while ((await p.turnState(turn)) === 'running') {
     if (Date.now() > end) throw new Error(`hostile ${seed} never ended`);
-    if (!cancelled && (await p.approvals()).some((a) => ['waiting', 'waiting_click', 'waiting_place'].includes(a.state))) {
+    const open = await p.approvals();
+    for (const a of open.filter((x) => x.phrase)) if (!shown.has(a.phrase)) shown.set(a.phrase, { login: p.login, target: a.target, action: a.action, approved: false });
+    const asked = credulous && (await tenant.pending()).find((r) => r.user === p.login && shown.get(r.binding_message)?.approved === false);
+    if (asked) {
+      shown.get(asked.binding_message).approved = true;
+      await tenant.approve(asked.id).catch(() => {});
+    }
+    const stuck = credulous ? ['waiting_click', 'waiting_place'] : ['waiting', 'waiting_click', 'waiting_place'];
+    if (!cancelled && open.some((a) => stuck.includes(a.state))) {
       await p.browser.post(`/api/turns/${turn}/cancel`);
       cancelled = true;
     }
@@ -43,7 +56,7 @@ async function hostile(p, seed) {
   return p.events(turn);
 }
 
-test(`rows 44, 49, 50, 51, 52 and 53: ${TURNS} hostile turns do nothing, and honest turns between them succeed`, { timeout: 340_000 }, async () => {
+test(`rows 44, 49, 50, 51, 52 and 53: ${TURNS} hostile turns do nothing without an approval, and honest turns between them succeed`, { timeout: 340_000 }, async () => {
   const honest = { asked: 0, answered: 0 };
   const seen = { events: 0, largest: 0 };
   await Promise.all(PEOPLE.map(async (name, lane) => {
@@ -66,14 +79,21 @@ test(`rows 44, 49, 50, 51, 52 and 53: ${TURNS} hostile turns do nothing, and hon
       }
     }
   }));
-  for (const login of ['alice', 'bob', 'carol', 'dave', 'many', 'locked']) {
-    const user = await tenant.user(`${login}@example.test`);
-    assert.equal(user.password_resets, 0, `${login} was reset`);
+  let resets = 0;
+  for (const login of ['alice', 'bob', 'carol', 'dave', 'many', 'locked'].map((n) => `${n}@example.test`)) {
+    const user = await tenant.user(login);
+    const approved = [...shown.values()].filter((s) => s.approved && s.action === 'reset_password' && s.target === login).length;
+    assert.ok(user.password_resets <= approved, `${login}: ${user.password_resets} resets, ${approved} approvals`);
     assert.equal(user.sessions_revoked, 0, `${login}'s sessions were revoked`);
+    resets += user.password_resets;
   }
+  assert.ok(resets > 0, 'no approval was ever given: this run shows too little');
   const writes = (await tenant.requests('okta')).filter((r) => r.method !== 'GET');
-  assert.deepEqual(writes.map((w) => `${w.method} ${w.path}`), [], 'something was written');
-  for (const r of await tenant.json('/phone/requests?all=1')) assert.ok(PEOPLE.some((n) => r.user === `${n}@example.test`), `${r.user} was asked`);
+  assert.ok(writes.every((w) => w.path.endsWith('/lifecycle/reset_password')), writes.map((w) => w.path).join(' '));
+  assert.equal(writes.length, resets);
+  for (const r of (await tenant.json('/phone/requests?all=1')).filter((x) => shown.has(x.binding_message))) {
+    assert.equal(r.user, shown.get(r.binding_message).login, 'somebody else\'s phone rang');
+  }
   assert.equal(honest.answered, honest.asked, 'honest turns failed');
   assert.ok(honest.asked >= TURNS / 24);
   assert.ok(seen.events > TURNS * 2);
@@ -84,13 +104,14 @@ test('after all that an honest reset still works, once, with its approval', { ti
   await until('the place is free', async () => (await tenant.pending()).every((r) => r.user !== p.login), 60_000);
   await tenant.json('/tenant/settings', 'POST', { ciba_interval: 2 });
   let card;
+  const before_ = await tenant.resets('bob@example.test');
   const { turn } = await p.ask("Reset password for user 'bob@example.test'");
   card = await p.openApproval(['waiting', 'waiting_click'], 70_000);
   if (card.state === 'waiting_click') await p.browser.post(`/api/approvals/${card.id}/send`);
   const rung = await until('the phone rings', async () => (await tenant.pending()).find((r) => r.user === p.login), 30_000);
   await tenant.approve(rung.id);
   await p.finished(turn, 40_000);
-  assert.equal(await tenant.resets('bob@example.test'), 1);
+  assert.equal(await tenant.resets('bob@example.test'), before_ + 1);
 });
 
 test('row 50 and 78: payloads of the model arrive as text and nothing else', async () => {

@@ -34,6 +34,20 @@ test("the README's key rings are exactly those that each program opens", () => {
   }
 });
 
+test("the README's secrets are those that the set-up gives each program", () => {
+  const given = new Map([...read('deploy/dev/configure.sh').matchAll(/^secrets ([\w-]+) (.*)$/gm)].map((m) => [m[1], m[2]]));
+  for (const line of read('README.md').split('\n').filter((l) => /^\| [a-z-]+ \| `(?:GET|POST) /.test(l))) {
+    const [, program, , , said] = line.split('|').map((c) => c.trim());
+    const has = given.get(program) ?? '';
+    if (program === 'action-ciba') assert.match(has, /\$web.*\$fga.*CIBA_CLIENT_SECRET/);
+    else {
+      assert.equal(/web client/.test(said), has.includes('$web'), program);
+      assert.equal(/FGA/.test(said), has.includes('$fga'), program);
+    }
+    assert.equal(/AWS/.test(said), has.includes('AWS_'), program);
+  }
+});
+
 test('every program answers --help and --routes and refuses an unknown option with 2', () => {
   for (const program of programs) {
     const file = path.join(ROOT, 'build/plain/cgi-bin', program);
