@@ -232,6 +232,7 @@ test('the card is cancelled by keyboard alone', async () => {
   }
   assert.ok(reached.includes('composer-text'), reached.join(' '));
   await page.keyboard.type(RESET);
+  await page.locator('#composer-send:not([aria-disabled=true])').waitFor(); // the conversation is still being restored
   await page.keyboard.press('Enter');
   await cardState('waiting', page, 40_000);
   for (let i = 0; i < 60; i++) {
